@@ -1,0 +1,106 @@
+"""A real MySQL server and its clients: unpacked from Debian's packages, without root and without installing them.
+
+A private apt configuration resolves and downloads, `dpkg-deb` unpacks, and the packages' own dynamic loader runs
+the programs, so an older Debian below them does not matter. Elsewhere MySQL or MariaDB from PATH will do.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from pathlib import Path
+
+from toolchain import cache, found
+from toolchain.problem import SetupProblem
+from toolchain.progress import run, say
+
+PROGRAMS = {
+    "mysqld": "usr/sbin/mysqld",
+    "mysql": "usr/bin/mysql",
+    "mysqldump": "usr/bin/mysqldump",
+    "mysqlbinlog": "usr/bin/mysqlbinlog",
+    "mysqladmin": "usr/bin/mysqladmin",
+}
+PACKAGES = ["mysql-server-core", "mysql-client", "mysql-client-core", "libc6"]
+MEND = "sudo apt-get install mariadb-server, or install MySQL ≥ 8.0 so that mysqld and mysqldump are on PATH"
+SOURCES = [Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")]
+_WRAPPER = """#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+lib="$here/root/usr/lib/{triplet}"
+exec "$lib/{loader}" --library-path "$lib" "$here/root/{program}" "$@"
+"""
+_ARCHITECTURES = {
+    "x86_64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
+    "aarch64": ("aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
+}
+
+
+def provide(major: str, own: Path) -> dict[str, Path]:
+    """Program name → path of a MySQL server with its clients; MariaDB's programs under the same names."""
+    mirror = _debian_mirror()
+    if mirror and found.which("apt-get") and found.which("dpkg-deb") and platform.machine() in _ARCHITECTURES:
+        try:
+            home = cache.provide(
+                cache.directory("mysql", major, [Path(__file__)]), lambda scratch: _unpack(scratch, mirror)
+            )
+        except SetupProblem as problem:
+            say("mysql", f"Debian's MySQL could not be unpacked: {problem.what.splitlines()[-1].strip()}")
+        else:
+            return {name: home / name for name in PROGRAMS}
+    return _from_path(own)
+
+
+def _from_path(own: Path) -> dict[str, Path]:
+    """MySQL or MariaDB that the machine has."""
+    programs: dict[str, Path] = {}
+    for name in PROGRAMS:
+        alternative = {"mysqld": "mariadbd", "mysql": "mariadb"}.get(name, name.replace("mysql", "mariadb-"))
+        tool = found.which(name, without=own) or found.which(alternative, without=own)
+        if tool is None:
+            raise SetupProblem(f"mysql: no {name} here: the drill runs on a real database", MEND)
+        programs[name] = tool
+    return programs
+
+
+def _debian_mirror() -> str | None:
+    for source in SOURCES:
+        if source.exists():
+            match = re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?)\s+(\S+)", source.read_text(), re.MULTILINE)
+            if match and "debian" in match.group(1):
+                return match.group(1)
+    return None
+
+
+def _unpack(scratch: Path, mirror: str) -> None:
+    for folder in ("lists/partial", "cache/archives/partial", "root"):
+        (scratch / "apt" / folder).mkdir(parents=True, exist_ok=True)
+    apt = scratch / "apt"
+    (apt / "status").touch()
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (apt / "sources.list").write_text(f"deb [signed-by={keyring}] {mirror} sid main\n")
+    options = [
+        f"Dir::Etc::sourcelist={apt}/sources.list",
+        "Dir::Etc::sourceparts=-",
+        f"Dir::State::lists={apt}/lists",
+        f"Dir::Cache={apt}/cache",
+        f"Dir::State::status={apt}/status",
+        "APT::Install-Recommends=false",
+        "APT::Sandbox::User=",  # the scratch directory is ours alone
+        "Debug::NoLocking=true",
+    ]
+    command = ["apt-get", *(part for option in options for part in ("-o", option))]
+    run("mysql", [*command, "update"], doing="reading Debian's package lists", mend=MEND)
+    run("mysql", [*command, "install", "--download-only", "-y", *PACKAGES], doing="downloading", mend=MEND)
+    packages = sorted((apt / "cache" / "archives").glob("*.deb"))
+    unpack = 'for package; do dpkg-deb -x "$package" "$0" || exit 1; done'
+    command = ["sh", "-c", unpack, f"{scratch}/root", *map(str, packages)]
+    run("mysql", command, doing=f"unpacking {len(packages)} packages", mend=MEND)
+    shutil.rmtree(apt)
+    triplet, loader = _ARCHITECTURES[platform.machine()]
+    for name, program in PROGRAMS.items():
+        wrapper = scratch / name
+        wrapper.write_text(_WRAPPER.format(triplet=triplet, loader=loader, program=program))
+        wrapper.chmod(0o755)
+    answer = run("mysql", [f"{scratch}/mysqld", "--version"], doing="asking for its version", mend=MEND)
+    say("mysql", answer.split(" Ver ")[-1])
