@@ -1,0 +1,1 @@
+"""The drill: the whole loop on the embedded clouds, with evidence. Started by `planb drill`."""
