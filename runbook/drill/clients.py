@@ -33,7 +33,9 @@ class Observation:
 class Clients:
     """`workers` threads, each sending `rate` requests a second: half of them writes that the ledger keeps."""
 
-    def __init__(self, edge_url: str, ledger: Ledger, *, workers: int, rate: float, pets: int, seed: int) -> None:
+    def __init__(
+        self, edge_url: str, ledger: Ledger, *, workers: int, rate: float, pets: int, seed: int
+    ) -> None:
         self._url = edge_url.rstrip("/")
         self._ledger = ledger
         self._pets = pets
@@ -42,7 +44,9 @@ class Clients:
         self._lock = threading.Lock()
         self._observations: list[Observation] = []
         self._threads = [
-            threading.Thread(target=self._work, args=(random.Random(seed * 1000 + n),), name=f"client-{n}", daemon=True)
+            threading.Thread(
+                target=self._work, args=(random.Random(seed * 1000 + n),), name=f"client-{n}", daemon=True
+            )
             for n in range(workers)
         ]
 
@@ -61,7 +65,9 @@ class Clients:
         with self._lock:
             return [seen for seen in self._observations if seen.started_at >= since]
 
-    def wait_for(self, outcome: str, *, since: float, timeout_s: float, site: str | None = None, count: int = 1) -> Observation:
+    def wait_for(
+        self, outcome: str, *, since: float, timeout_s: float, site: str | None = None, count: int = 1
+    ) -> Observation:
         """The `count`-th request begun after `since` with this outcome (of this site); TimeoutError if none comes."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -73,8 +79,12 @@ class Clients:
             if len(hits) >= count:
                 return sorted(hits, key=lambda seen: seen.finished_at)[count - 1]
             time.sleep(0.05)
-        recent = Counter((seen.status, seen.outcome, seen.site) for seen in self.observations(since=since)[-50:])
-        raise TimeoutError(f"no {count} requests with outcome {outcome!r} from {site or 'any site'}: {dict(recent)}")
+        recent = Counter(
+            (seen.status, seen.outcome, seen.site) for seen in self.observations(since=since)[-50:]
+        )
+        raise TimeoutError(
+            f"no {count} requests with outcome {outcome!r} from {site or 'any site'}: {dict(recent)}"
+        )
 
     def _work(self, dice: random.Random) -> None:
         session = requests.Session()
@@ -95,13 +105,17 @@ class Clients:
             method, path, body = "GET", f"/api/owners/{dice.randint(1, self._pets // 2)}", None
         started_at = time.time()
         try:
-            answer = session.request(method, self._url + path, json=body, timeout=TIMEOUT_S, allow_redirects=False)
+            answer = session.request(
+                method, self._url + path, json=body, timeout=TIMEOUT_S, allow_redirects=False
+            )
         except requests.RequestException:
             seen = Observation(started_at, time.time(), method, path, 0, "failed", "")
         else:
             finished_at = time.time()
             site = answer.headers.get(SITE_HEADER, "")
-            seen = Observation(started_at, finished_at, method, path, answer.status_code, classify(answer), site)
+            seen = Observation(
+                started_at, finished_at, method, path, answer.status_code, classify(answer), site
+            )
             if marker and seen.outcome == "ok":
                 self._ledger.acknowledge(Write(marker, site, started_at, finished_at))
         with self._lock:
@@ -109,7 +123,7 @@ class Clients:
 
 
 def classify(answer: requests.Response) -> str:
-    """"ok" for 2xx of the service, "maintenance" for a 503 that shows our page, "failed" for all else."""
+    """ "ok" for 2xx of the service, "maintenance" for a 503 that shows our page, "failed" for all else."""
     if 200 <= answer.status_code < 300:
         return "ok"
     if answer.status_code == 503:

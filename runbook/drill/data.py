@@ -20,7 +20,18 @@ _CITIES = ("서울", "부산", "인천", "대구", "Madison", "Sun Prairie", "Mc
 _PETS = ("Leo", "바둑이", "나비", "Rosy", "Jewel", "Iggy", "초코", "Samantha", "Max 🐶", "Lucky")
 _TYPES = ("cat", "dog", "lizard", "snake", "bird", "hamster")
 _SPECIALTIES = ("radiology", "surgery", "dentistry")
-_WORDS = ("rabies shot", "예방 접종", "neutered", "spayed", "치과 검진", "x-ray", "checkup", "수술 후 관찰", 'said "ow"', "a\\b")
+_WORDS = (
+    "rabies shot",
+    "예방 접종",
+    "neutered",
+    "spayed",
+    "치과 검진",
+    "x-ray",
+    "checkup",
+    "수술 후 관찰",
+    'said "ow"',
+    "a\\b",
+)
 
 Row = tuple[Any, ...]
 
@@ -99,7 +110,10 @@ def rows(total: int, seed: int) -> Iterator[tuple[str, list[str], list[Row]]]:
 
 
 def load(
-    connection: pymysql.Connection[Any], total: int, seed: int, progress: Callable[[int], None] = lambda done: None
+    connection: pymysql.Connection[Any],
+    total: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Creates the schema in the connection's database and fills it; returns the rows written."""
     done = 0
