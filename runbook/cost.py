@@ -70,7 +70,11 @@ def _container(name: str, properties: dict[str, Any], usage: Usage) -> list[Line
             f"{kept:,.0f} backups of {usage.backup_bytes / 1e6:.1f} MB kept: {gigabytes:.1f} GB",
             month_usd=gigabytes * prices.AZURE["blob_hot_lrs_gb_month"],
         ),
-        Line(name, f"{writes:,.0f} write operations a month", month_usd=writes / 1e4 * prices.AZURE["blob_write_10k"]),
+        Line(
+            name,
+            f"{writes:,.0f} write operations a month",
+            month_usd=writes / 1e4 * prices.AZURE["blob_write_10k"],
+        ),
     ]
 
 
@@ -80,7 +84,11 @@ def _mysql(name: str, properties: dict[str, Any], usage: Usage) -> list[Line]:
     size = float(properties.get("storage", {}).get("storageSizeGB", 20))
     return [
         Line(name, f"{properties['sku']['name']} × {replicas}", hour_usd=sku * replicas),
-        Line(name, f"{size:.0f} GB × {replicas}", month_usd=size * replicas * prices.AZURE["mysql_storage_gb_month"]),
+        Line(
+            name,
+            f"{size:.0f} GB × {replicas}",
+            month_usd=size * replicas * prices.AZURE["mysql_storage_gb_month"],
+        ),
     ]
 
 
@@ -99,7 +107,10 @@ def _pool(name: str, properties: dict[str, Any], usage: Usage) -> list[Line]:
 
 
 def _cluster(name: str, properties: dict[str, Any], usage: Usage) -> list[Line]:
-    pools = [_nodes(f"{name}/{pool.get('name', 'pool')}", pool) for pool in properties.get("agentPoolProfiles") or []]
+    pools = [
+        _nodes(f"{name}/{pool.get('name', 'pool')}", pool)
+        for pool in properties.get("agentPoolProfiles") or []
+    ]
     return [Line(name, "load balancer", hour_usd=prices.AZURE["load_balancer_standard_hour"]), *pools]
 
 
