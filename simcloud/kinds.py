@@ -74,7 +74,9 @@ class Context:
     state: State
     world: World
     region: str  # of the provider instance that asks
-    provider_config: Mapping[str, Any]  # that instance's configuration (region, kubeconfig, subscriptionId, …)
+    provider_config: Mapping[
+        str, Any
+    ]  # that instance's configuration (region, kubeconfig, subscriptionId, …)
     urn: str
     account: str = "123456789012"  # AWS account
     subscription: str = "00000000-0000-4000-8000-0000000b1a4b"  # Azure subscription
