@@ -106,6 +106,16 @@ class Kind:
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What the cloud fills in when the input is absent; shown as outputs, never as a difference."""
 
+    def autoname(
+        self, ctx: Context, inputs: Properties, name: str, old: Properties | None = None
+    ) -> Properties:
+        """What the provider fills in at Check: automatic names, defaulted locations. `old` are the previous inputs."""
+        return inputs
+
+    def region_of(self, ctx: Context, inputs: Properties) -> str:
+        """Where the resource lives, and with which region it goes dark."""
+        return ctx.region if self.regional else "global"
+
     def check(self, ctx: Context, inputs: Properties) -> None:
         """What the provider refuses before any call to the cloud (also at preview; values may be UNKNOWN)."""
 

@@ -20,6 +20,7 @@ class Latency:
 
 TABLE: dict[str, Latency] = {
     "control_plane": Latency(1, 3, "an ordinary API call with its read-back (I)"),
+    "instant": Latency(0, 0, "made by the provider itself, no cloud is asked"),
     # Azure
     "mysql_flexible": Latency(375, 600, "apply log 2025; provider acceptance tests 2026: 271-418 s"),
     "mysql_flexible_ha": Latency(960, 1680, "terraform-provider-azurerm#15322 and its HA tests"),
