@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi import _types as sdk
+from pulumi import _types as sdk  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import rpc
 
 from simcloud.kinds import UNKNOWN
@@ -53,9 +53,9 @@ class Shape:
 @functools.cache
 def shape(token: str) -> Shape | None:
     """The declared shape, or None when the SDK has no such resource."""
-    package, module, name = token.split(":")
+    package, module, _ = token.split(":")
     importlib.import_module(PACKAGES[package])
-    for entry in rpc._RESOURCE_MODULES.get(f"{package}:{module}", []):
+    for entry in rpc._RESOURCE_MODULES.get(f"{package}:{module}", []):  # pyright: ignore[reportPrivateUsage]
         info: dict[str, Any] = entry.mod_info  # type: ignore[attr-defined]
         if token in info["classes"]:
             home = importlib.import_module(info["fqn"])
