@@ -74,7 +74,8 @@ def shape(token: str) -> Shape | None:
 
 def _args_class(resource: type) -> type:
     home = importlib.import_module(resource.__module__)
-    for name in (f"{resource.__name__}Args", f"{resource.__name__}InitArgs"):
+    # InitArgs first: where it exists, a nested type has taken the plain name (azure-native Subnet, PublicIPAddress).
+    for name in (f"{resource.__name__}InitArgs", f"{resource.__name__}Args"):
         if hasattr(home, name):
             return getattr(home, name)
     raise LookupError(f"{resource.__qualname__} has no Args class")
