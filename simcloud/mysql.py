@@ -332,6 +332,7 @@ class MySQLServers:
                 "performance-schema": "OFF",
                 "mysqlx": "OFF",
                 "partial-revokes": "ON",
+                "skip-name-resolve": "ON",
                 "slow-query-log-file": home / "slow.log",
                 **{name.replace("_", "-"): value for name, value in record["parameters"].items()},
             }
