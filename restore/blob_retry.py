@@ -59,12 +59,14 @@ def with_retries(
         DataPlaneError: the failure in our words; the SDK's exception is its cause.
         Interrupted: `stop` was set between two tries.
     """
-    from azure.core.exceptions import AzureError  # noqa: PLC0415 - lazy: see restore.blobs
+    from azure.core.exceptions import AzureError
 
     stop = stop or threading.Event()
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(transient),
-        stop=tenacity.stop_any(tenacity.stop_after_delay(limits.deadline_s), tenacity.stop_when_event_set(stop)),
+        stop=tenacity.stop_any(
+            tenacity.stop_after_delay(limits.deadline_s), tenacity.stop_when_event_set(stop)
+        ),
         wait=_Wait(limits),
         sleep=tenacity.sleep_using_event(stop),
         reraise=True,
@@ -79,7 +81,7 @@ def with_retries(
 
 def transient(problem: BaseException) -> bool:
     """Whether sending the same request again may help."""
-    from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError  # noqa: PLC0415
+    from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
     if isinstance(problem, ServiceRequestError | ServiceResponseError):
         return True
@@ -104,7 +106,7 @@ class _Wait(tenacity.wait.wait_base):
 
 def translated(problem: AzureError, where: str) -> DataPlaneError:
     """The SDK's exception as one of ours."""
-    from azure.core.exceptions import (  # noqa: PLC0415
+    from azure.core.exceptions import (
         ClientAuthenticationError,
         HttpResponseError,
         ServiceRequestError,
@@ -127,7 +129,9 @@ def translated(problem: AzureError, where: str) -> DataPlaneError:
             next_step="Check the identity's role on the container and the clock (timedatectl).",
         )
     if code == "ContainerNotFound":
-        return Refused("the container does not exist", where=where, next_step="Deploy the dr stack, or mend its URL.")
+        return Refused(
+            "the container does not exist", where=where, next_step="Deploy the dr stack, or mend its URL."
+        )
     if status == 404:
         return MissingBackup("the blob does not exist", where=where)
     if code in LEASED:
@@ -136,7 +140,9 @@ def translated(problem: AzureError, where: str) -> DataPlaneError:
         return AlreadyExists("the blob exists already and is never overwritten", where=where)
     if status == 412:
         return Changed(f"the blob was changed by somebody else ({code})", where=where)
-    return DataPlaneError(f"storage answered {status or 'nothing'} {code}: {_first_line(problem)}", where=where)
+    return DataPlaneError(
+        f"storage answered {status or 'nothing'} {code}: {_first_line(problem)}", where=where
+    )
 
 
 def _first_line(problem: Exception) -> str:

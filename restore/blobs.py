@@ -51,8 +51,8 @@ def open_container(url: str, *, env: Environment | None = None, limits: Limits |
     Raises:
         ConfigurationError: the URL is no container's, or plain http beyond loopback.
     """
-    from azure.core.credentials import AzureSasCredential  # noqa: PLC0415
-    from azure.storage.blob import ContainerClient  # noqa: PLC0415
+    from azure.core.credentials import AzureSasCredential
+    from azure.storage.blob import ContainerClient
 
     env = os.environ if env is None else env
     limits = limits or Limits()
@@ -72,7 +72,7 @@ def open_container(url: str, *, env: Environment | None = None, limits: Limits |
         account = segments[0] if len(segments) > 1 else parts.hostname.partition(".")[0]
         credential = {"account_name": account, "account_key": key}
     else:
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+        from azure.identity import DefaultAzureCredential
 
         credential = DefaultAzureCredential()
     client = ContainerClient.from_container_url(
@@ -145,7 +145,7 @@ class Container:
             Changed: the blob was replaced since `info` was read.
             MissingBackup: it is gone.
         """
-        from azure.core import MatchConditions  # noqa: PLC0415
+        from azure.core import MatchConditions
 
         blob = self._blob(info.name)
 
@@ -174,7 +174,13 @@ class Container:
     # --- writing ---------------------------------------------------------------------------------------------
 
     def write(
-        self, name: str, data: bytes, *, overwrite: bool = False, if_match: str = "", lease: Lease | None = None
+        self,
+        name: str,
+        data: bytes,
+        *,
+        overwrite: bool = False,
+        if_match: str = "",
+        lease: Lease | None = None,
     ) -> str:
         """Store a small blob whole; returns its new ETag.
 
@@ -187,7 +193,7 @@ class Container:
             AlreadyExists: `overwrite` is False and there is a blob with other content.
             Changed: `if_match` is not the current version.
         """
-        from azure.core import MatchConditions  # noqa: PLC0415
+        from azure.core import MatchConditions
 
         conditions: dict[str, Any] = {"lease": lease.id} if lease else {}
         if if_match:
@@ -245,7 +251,9 @@ class Container:
                 return len(now)  # our own first try had arrived
             raise
 
-    def stage_block(self, name: str, block_id: str, data: bytes, *, stop: threading.Event | None = None) -> None:
+    def stage_block(
+        self, name: str, block_id: str, data: bytes, *, stop: threading.Event | None = None
+    ) -> None:
         """Upload one block of a blob to be; invisible until `commit_blocks`. Retried under the same id."""
 
         def call() -> None:
@@ -262,8 +270,8 @@ class Container:
         Raises:
             AlreadyExists: there is a blob of that name, and it is not this one.
         """
-        from azure.core import MatchConditions  # noqa: PLC0415
-        from azure.storage.blob import BlobBlock, ContentSettings  # noqa: PLC0415
+        from azure.core import MatchConditions
+        from azure.storage.blob import BlobBlock, ContentSettings
 
         def call() -> None:
             self._blob(name).commit_block_list(
@@ -290,26 +298,26 @@ class Container:
         return Lease.acquire(self, name, what=what, duration_s=duration_s)
 
     def lease_acquire(self, name: str, duration_s: int) -> str:
-        from azure.storage.blob import BlobLeaseClient  # noqa: PLC0415
+        from azure.storage.blob import BlobLeaseClient
 
         lease: Any = BlobLeaseClient(self._blob(name))
         self._retried(name, lambda: lease.acquire(lease_duration=duration_s))
         return str(lease.id)
 
     def lease_renew(self, name: str, lease_id: str) -> None:
-        from azure.storage.blob import BlobLeaseClient  # noqa: PLC0415
+        from azure.storage.blob import BlobLeaseClient
 
         self._retried(name, BlobLeaseClient(self._blob(name), lease_id=lease_id).renew)
 
     def lease_release(self, name: str, lease_id: str) -> None:
-        from azure.storage.blob import BlobLeaseClient  # noqa: PLC0415
+        from azure.storage.blob import BlobLeaseClient
 
         self._retried(name, BlobLeaseClient(self._blob(name), lease_id=lease_id).release)
 
     # -----------------------------------------------------------------------------------------------------------
 
     def _create_append_blob(self, name: str) -> None:
-        from azure.core import MatchConditions  # noqa: PLC0415
+        from azure.core import MatchConditions
 
         def call() -> None:
             self._blob(name).create_append_blob(etag="*", match_condition=MatchConditions.IfMissing)

@@ -51,8 +51,16 @@ class BackupSet:
 def list_backups(container: Container, prefix: str = DEFAULT_PREFIX) -> list[BackupSet]:
     """Every backup below `prefix`, newest first, good or not. No data is read, only names, sizes and manifests."""
     blobs = {blob.name: blob for blob in container.list(prefix)}
-    names = {n.removesuffix(suffix) for n in blobs for suffix in (DATA_SUFFIX, MANIFEST_SUFFIX) if n.endswith(suffix)}
-    sets = [_describe(container, name, blobs.get(name + DATA_SUFFIX), name + MANIFEST_SUFFIX in blobs) for name in names]
+    names = {
+        n.removesuffix(suffix)
+        for n in blobs
+        for suffix in (DATA_SUFFIX, MANIFEST_SUFFIX)
+        if n.endswith(suffix)
+    }
+    sets = [
+        _describe(container, name, blobs.get(name + DATA_SUFFIX), name + MANIFEST_SUFFIX in blobs)
+        for name in names
+    ]
     return list(reversed(_ordered(sets)))
 
 
@@ -88,7 +96,9 @@ def find(container: Container, name: str, prefix: str = DEFAULT_PREFIX) -> Backu
     has_manifest = container.stat(stem + MANIFEST_SUFFIX) is not None
     if data is None and not has_manifest:
         raise MissingBackup(
-            "there is no such backup", where=f"{container}/{stem}", next_step="See `planb backup list` for what there is."
+            "there is no such backup",
+            where=f"{container}/{stem}",
+            next_step="See `planb backup list`.",
         )
     return _describe(container, stem, data, has_manifest)
 

@@ -126,3 +126,13 @@ class Interrupted(DataPlaneError):
     """Asked to stop (SIGTERM, SIGINT): the work in hand was abandoned cleanly."""
 
     exit_code = 4
+
+
+class ServerRefused(DataPlaneError):
+    """MySQL answered with an error; `code` is its number."""
+
+    def __init__(
+        self, what: str, *, code: int, where: str = "", meaning: str = "", next_step: str = ""
+    ) -> None:
+        self.code = code
+        super().__init__(what, where=where, meaning=meaning, next_step=next_step)

@@ -5,10 +5,7 @@ The job is the only writer of its run; the blob is overwritten, so a reader alwa
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -19,7 +16,9 @@ from restore.models import TableDigest
 if TYPE_CHECKING:
     from restore.blobs import Container
 
-Phase = Literal["waiting", "verifying", "preflight", "loading", "comparing", "users", "fencing", "backup", "done"]
+Phase = Literal[
+    "waiting", "verifying", "preflight", "loading", "comparing", "users", "fencing", "backup", "done"
+]
 
 
 class JobError(BaseModel):
@@ -86,7 +85,9 @@ class Progress(BaseModel):
         try:
             return cls.model_validate_json(raw)
         except ValidationError:
-            raise CorruptBackup("is not a job's progress", where=f"{container}/{cls.blob_name(run)}") from None
+            raise CorruptBackup(
+                "is not a job's progress", where=f"{container}/{cls.blob_name(run)}"
+            ) from None
 
     def write(self, container: Container) -> None:
         """Store this state, replacing the one before."""

@@ -73,7 +73,9 @@ class Lease:
         """Raise unless the lease is surely still ours."""
         if self._released.is_set() or time.monotonic() >= self._good_until:
             raise Refused(
-                "the lease was lost", where=self.name, meaning="Another process may have taken over; stopping here."
+                "the lease was lost",
+                where=self.name,
+                meaning="Another process may have taken over; stopping here.",
             )
 
     def release(self) -> None:
@@ -114,4 +116,6 @@ def _holder(raw: bytes | None) -> str:
     if not isinstance(parsed, dict):
         return "an unknown process"
     record = cast("dict[str, Any]", parsed)
-    return f"{record.get('what')} on {record.get('host')} (pid {record.get('pid')}) since {record.get('since')}"
+    return (
+        f"{record.get('what')} on {record.get('host')} (pid {record.get('pid')}) since {record.get('since')}"
+    )

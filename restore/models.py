@@ -73,6 +73,8 @@ class StoredData(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     plain_bytes: int = Field(ge=1)
     plain_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    longest_line: int = 0
+    """Bytes of the dump's longest line: the target's max_allowed_packet must be larger."""
     compression: Literal["zstd"] = "zstd"
 
 
@@ -131,7 +133,9 @@ class Manifest(BaseModel):
         if stated != _self_hash(body):
             raise _corrupt(where, "the manifest's own hash does not match its content")
         if body.get("format") != FORMAT:
-            raise _corrupt(where, f"the manifest has format {body.get('format')!r}; this program reads {FORMAT}")
+            raise _corrupt(
+                where, f"the manifest has format {body.get('format')!r}; this program reads {FORMAT}"
+            )
         try:
             return cls.model_validate(body)
         except ValidationError as problem:

@@ -51,7 +51,9 @@ def mysql_ca_file(env: Environment | None = None) -> Path | None:
             path = Path(value)
             if not path.is_file():
                 raise ConfigurationError(
-                    f"{value} does not exist", where=name, next_step="Set it to the CA bundle of the database."
+                    f"{value} does not exist",
+                    where=name,
+                    next_step="Set it to the CA bundle of the database.",
                 )
             return path
     return None
@@ -81,6 +83,7 @@ class AgentConfig(BaseModel):
     interval_s: int = Field(default=300, ge=1)
     ca_file: Path | None = None
     binlog_retention_hours: int = Field(default=24, ge=1, le=168)
+    site: Literal["aws", "azure"] = "aws"
 
     @classmethod
     def load(cls, path: Path, env: Environment | None = None) -> Self:
@@ -131,7 +134,11 @@ class JobSettings(BaseModel):
             ConfigurationError: a variable is missing or wrong; the message names it.
         """
         env = os.environ if env is None else env
-        raw = {name: env[f"PLANB_{name.upper()}"] for name in cls.model_fields if env.get(f"PLANB_{name.upper()}")}
+        raw = {
+            name: env[f"PLANB_{name.upper()}"]
+            for name in cls.model_fields
+            if env.get(f"PLANB_{name.upper()}")
+        }
         settings = validated(cls, raw, "environment", lambda key: f"PLANB_{key.upper()}")
         needed = {"restore": ("backup", "app_password"), "backup": (), "unlock": ()}[settings.job]
         for name in needed:
@@ -164,6 +171,7 @@ def validated(model: type[M], raw: Any, where: str, name: Callable[[str], str] =
         return model.model_validate(raw)
     except ValidationError as problem:
         wrong = "; ".join(
-            f"{name('.'.join(map(str, error['loc'])))}: {error['msg']}" for error in problem.errors(include_input=False)
+            f"{name('.'.join(map(str, error['loc'])))}: {error['msg']}"
+            for error in problem.errors(include_input=False)
         )
         raise ConfigurationError(wrong, where=where) from None

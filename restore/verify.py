@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from restore import catalog
 from restore.errors import Changed, CorruptBackup, MissingBackup
@@ -82,7 +82,7 @@ def plain_stream(
     Raises:
         CorruptBackup: at the latest after the last byte.
     """
-    import zstandard  # noqa: PLC0415
+    import zstandard
 
     where = f"{container}/{info.name}"
     packed = _Hashed(container.stream(info, stop=stop), progress)
@@ -91,7 +91,7 @@ def plain_stream(
     tail = b""
     try:
         # A reader hands out bounded pieces, however well a piece of the input was compressed.
-        with zstandard.ZstdDecompressor().stream_reader(packed, read_size=PIECE) as reader:
+        with zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", packed), read_size=PIECE) as reader:
             while piece := reader.read(PIECE):
                 plain.update(piece)
                 plain_bytes += len(piece)
