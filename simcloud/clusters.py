@@ -87,7 +87,8 @@ class ObjectStore:
         if kind not in NAMESPACED | CLUSTER_WIDE or (kind in CRDS and not self._has_release(CRDS[kind])):
             group = str(obj.get("apiVersion"))
             raise CloudError(
-                "NoKindMatch", f'no matches for kind "{obj.get("kind")}" in version "{group}"; are its CRDs installed?'
+                "NoKindMatch",
+                f'no matches for kind "{obj.get("kind")}" in version "{group}"; are its CRDs installed?',
             )
         if not meta.get("name"):
             raise CloudError("Invalid", f'{obj["kind"]} "" is invalid: metadata.name: Required value')
@@ -187,7 +188,9 @@ class Clusters:
         name = cluster_id.rsplit("/", 1)[-1]
         groups: list[dict[str, str]] = []
         for group in self._state.find("aws:eks/nodeGroup:NodeGroup", status="ready"):
-            if group.get("clusterName") == name and int((group.get("scalingConfig") or {}).get("desiredSize", 0)):
+            if group.get("clusterName") == name and int(
+                (group.get("scalingConfig") or {}).get("desiredSize", 0)
+            ):
                 groups.append(group.get("labels", {}))
         for cluster in self._state.find("azure-native:containerservice:ManagedCluster", status="ready"):
             if cluster.id == cluster_id:

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+import pulumi
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
-
-import pulumi
 
 Build = Callable[[str, dict[str, Any], pulumi.ResourceOptions], ConstructResult]
 _ONE_AT_A_TIME = threading.Lock()

@@ -98,6 +98,8 @@ class Kind:
     """Pulumi token, for example "aws:rds/instance:Instance"."""
     latency: ClassVar[str | None] = None
     """Row of `latency.TABLE`; None is an ordinary control-plane call (about a second, scaled)."""
+    update_latency: ClassVar[str | None] = None
+    delete_latency: ClassVar[str | None] = None
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Wire names of inputs whose change replaces the resource, as in the cloud."""
     delete_before_replace: ClassVar[bool] = False
@@ -111,6 +113,10 @@ class Kind:
     ) -> Properties:
         """What the provider fills in at Check: automatic names, defaulted locations. `old` are the previous inputs."""
         return inputs
+
+    def replaces(self, old: Properties, new: Properties, changed: list[str]) -> list[str]:
+        """Which of the changed inputs replace the resource."""
+        return [name for name in changed if name in self.replace_on]
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         """Where the resource lives, and with which region it goes dark."""

@@ -95,7 +95,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
         token, name = _token(request.urn), _name(request.urn)
-        kind, shape = self.kind(token), sdktypes.shape(token)
+        kind, shape = self.kind(token), self.shape(token)
         if kind is None or shape is None:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"simcloud does not model {token}")
         ctx = self.context(request.urn, context)
@@ -118,7 +118,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         ignored = set(request.ignoreChanges)
         changed = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k) and k not in ignored]
-        replaces = [key for key in changed if key in kind.replace_on]
+        replaces = kind.replaces(old, new, changed)
         detail = provider_pb2.PropertyDiff
         kinds = {
             key: detail(
@@ -220,6 +220,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def kind(self, token: str) -> Kind | None:
         return KINDS.get(token)
+
+    def shape(self, token: str) -> sdktypes.Shape | None:
+        return sdktypes.shape(token)
 
     def must(self, urn: str, context: grpc.ServicerContext) -> Kind:
         kind = self.kind(_token(urn))
@@ -332,21 +335,21 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     def _row(self, kind: Kind, op: str) -> str | None:
         if op == "delete":
             return self._delete_row(kind)
-        return getattr(kind, "update_latency", None) if op == "update" else kind.latency
+        return kind.update_latency if op == "update" else kind.latency
 
     def _delete_row(self, kind: Kind) -> str | None:
-        return getattr(kind, "delete_latency", None)
+        return kind.delete_latency
 
     def _previewed(self, urn: str, inputs: Properties, olds: Properties) -> Properties:
         """Inputs as they are, old outputs while they stay valid, the rest unknown."""
-        shape = sdktypes.shape(_token(urn))
+        shape = self.shape(_token(urn))
         outputs = shape.outputs if shape else frozenset()
         unknown = {name: olds.get(name, UNKNOWN) for name in outputs}
         return {**unknown, **inputs}
 
     def _state_of(self, resource: Resource) -> Properties:
         """What the engine keeps: inputs, computed outputs over them, and nothing that the SDK does not declare."""
-        shape = sdktypes.shape(resource.type)
+        shape = self.shape(resource.type)
         declared = shape.outputs if shape else frozenset(resource.outputs)
         undeclared = set(resource.outputs) - declared
         if undeclared:

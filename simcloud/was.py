@@ -18,7 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 import pymysql
 import pymysql.cursors
 
-_JDBC = re.compile(r"jdbc:mysql://(?P<host>[^:/]+)(?::(?P<port>\d+))?/(?P<database>\w+)(?:\?(?P<options>.*))?$")
+_JDBC = re.compile(
+    r"jdbc:mysql://(?P<host>[^:/]+)(?::(?P<port>\d+))?/(?P<database>\w+)(?:\?(?P<options>.*))?$"
+)
 POOL = 8
 SITE_HEADER = "X-PlanB-Site"
 _INSERTS = {
@@ -36,7 +38,9 @@ class PetClinic:
     def __init__(self, env: dict[str, str], site: str, ca_file: str) -> None:
         match = _JDBC.match(env.get("SPRING_DATASOURCE_URL", ""))
         if match is None:
-            raise ValueError(f"SPRING_DATASOURCE_URL is no MySQL JDBC URL: {env.get('SPRING_DATASOURCE_URL')!r}")
+            raise ValueError(
+                f"SPRING_DATASOURCE_URL is no MySQL JDBC URL: {env.get('SPRING_DATASOURCE_URL')!r}"
+            )
         options = {key: values[-1] for key, values in parse_qs(match["options"] or "").items()}
         self.site = site
         self._ssl: ssl.SSLContext | None = None
@@ -46,7 +50,11 @@ class PetClinic:
             self._ssl.check_hostname = mode == "VERIFY_IDENTITY"
             if mode not in ("VERIFY_CA", "VERIFY_IDENTITY"):
                 self._ssl.verify_mode = ssl.CERT_NONE
-        self._where = {"host": match["host"], "port": int(match["port"] or 3306), "database": match["database"]}
+        self._where = {
+            "host": match["host"],
+            "port": int(match["port"] or 3306),
+            "database": match["database"],
+        }
         self._who = {
             "user": env.get("SPRING_DATASOURCE_USERNAME", ""),
             "password": env.get("SPRING_DATASOURCE_PASSWORD", ""),
@@ -104,7 +112,9 @@ class PetClinic:
             return self._json(200, rows[0]) if rows else self._json(404, {"error": "not found"})
         if table == "owners":
             last = parse_qs(url.query).get("lastName", [""])[0]
-            return self._json(200, self._query("SELECT * FROM owners WHERE last_name LIKE %s LIMIT 20", (last + "%",)))
+            return self._json(
+                200, self._query("SELECT * FROM owners WHERE last_name LIKE %s LIMIT 20", (last + "%",))
+            )
         if table == "vets":
             return self._json(200, self._query("SELECT * FROM vets LIMIT 50", ()))
         return self._json(404, {"error": "not found"})

@@ -83,8 +83,8 @@ class StaticWebsite(_DataPlane):
     def _enable(self, ctx: Context, res: Resource) -> None:
         ctx.world.storage.enable_static_website(
             str(res.inputs["accountName"]),
-            res.inputs.get("indexDocument"),
-            res.inputs.get("error404Document"),
+            str(res.inputs.get("indexDocument") or ""),
+            str(res.inputs.get("error404Document") or ""),
         )
 
     def create(self, ctx: Context, res: Resource) -> Properties:
@@ -94,6 +94,10 @@ class StaticWebsite(_DataPlane):
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
         self._enable(ctx, res)
         return {}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        if account_of(ctx, res.inputs):
+            ctx.world.storage.disable_static_website(str(res.inputs["accountName"]))
 
 
 @kind

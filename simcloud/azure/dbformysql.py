@@ -7,7 +7,7 @@ the parameter (errors.invalid_parameter). Rules: MicrosoftDocs/azure-databases-d
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from simcloud.azure import ids
 from simcloud.azure.base import ArmKind, find_id, normal_location, record, user_assigned
@@ -274,7 +274,8 @@ class Server(ArmKind):
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
         password = res.inputs.get("administratorLoginPassword")
         if password and password != old.inputs.get("administratorLoginPassword"):
-            ctx.world.mysql.update(world_id(res.id), password=str(password))
+            admin = str(res.inputs.get("administratorLogin"))
+            ctx.world.mysql.update(world_id(res.id), password=str(password), admin=admin)
         return {}
 
     def delete(self, ctx: Context, res: Resource) -> None:
@@ -314,8 +315,14 @@ class Database(ArmKind):
         return {"charset": charset, "collation": collation}
 
     def create(self, ctx: Context, res: Resource) -> Properties:
-        ctx.world.mysql.create_database(world_id(res.id), res.id.rsplit("/", 1)[-1])
+        charset, collation = self.pair(res.inputs)
+        name = res.id.rsplit("/", 1)[-1]
+        ctx.world.mysql.create_database(world_id(res.id), name, charset, collation)
         return {}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        if ctx.world.mysql.exists(world_id(res.id)):
+            ctx.world.mysql.drop_database(world_id(res.id), res.id.rsplit("/", 1)[-1])
 
 
 @kind
@@ -372,8 +379,7 @@ class Configuration(ArmKind):
         }
 
     def _set(self, ctx: Context, res: Resource) -> None:
-        change: dict[str, Any] = {res.id.rsplit("/", 1)[-1]: self._value(res)}
-        ctx.world.mysql.update(world_id(res.id), parameters=change)
+        ctx.world.mysql.set_parameter(world_id(res.id), res.id.rsplit("/", 1)[-1], self._value(res))
 
     def create(self, ctx: Context, res: Resource) -> Properties:
         self._set(ctx, res)

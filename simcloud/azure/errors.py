@@ -4,7 +4,8 @@ Shape of the message: pulumi-azure-native `provider/pkg/azure/client_azcore.go`,
 
 A number such as Azure/AKS#695 names the public thread that quotes a text; a page name such as
 concepts-high-availability.md the page of Microsoft's documentation behind a rule. [recalled]: the text as it is
-commonly seen, no thread at hand. [closest]: no recording found; code or text is the nearest that fits the documented rule.
+commonly seen, no thread at hand. [closest]: no recording found; code or text is the nearest that fits the documented
+rule.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Server parameters of a MySQL Flexible Server that simcloud knows: defaults, ranges, what cannot be set.
 
-concepts-server-parameters.md and concepts-limitations.md (MicrosoftDocs/azure-databases-docs), the 8.0 column.
+concepts-server-parameters.md and concepts-limitations.md (MicrosoftDocs/azure-databases-docs), the 8.0 column. The table
+holds what the world can hand to its server (`simcloud.mysql.PASSED_ON`), and what the service shows as read-only.
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ PARAMETERS: dict[str, Parameter] = {
     "event_scheduler": _switch("OFF", "Whether the event scheduler runs."),
     "slow_query_log": _switch("OFF", "Whether slow queries are logged."),
     "local_infile": _switch("OFF", "Whether LOAD DATA LOCAL is allowed."),
-    "foreign_key_checks": _switch("ON", "Whether foreign keys are checked."),
     "innodb_file_per_table": _switch("ON", "One tablespace a table.", read_only=True),
-    "innodb_print_all_deadlocks": _switch("OFF", "Whether all deadlocks are logged."),
     "log_bin": _switch("ON", "The binary log; always on.", read_only=True),
     "gtid_mode": Parameter(
         "Enumeration", "OFF", "OFF,OFF_PERMISSIVE,ON_PERMISSIVE,ON", "GTID mode, one step a time."
@@ -65,27 +64,14 @@ PARAMETERS: dict[str, Parameter] = {
     "net_write_timeout": _number(240, 10, 3600, "Seconds to wait for a block to be written."),
     "lock_wait_timeout": _number(31536000, 1, 31536000, "Seconds to wait for metadata locks."),
     "innodb_lock_wait_timeout": _number(50, 1, 3600, "Seconds to wait for row locks."),
-    "innodb_buffer_pool_size": _number(1073741824, 134217728, 549755813888, "Bytes; the size sets the most."),
     "innodb_flush_log_at_trx_commit": _number(1, 0, 2, "When the redo log is flushed."),
-    "innodb_io_capacity": _number(200, 100, 2000000, "I/O operations a second for background work."),
-    "innodb_redo_log_capacity": _number(2147483648, 8388608, 17179869184, "Bytes of redo log."),
-    "innodb_strict_mode": _switch("ON", "Errors instead of warnings for table options."),
     "long_query_time": Parameter("Numeric", "10", "0-31536000", "Seconds from which a query is slow."),
     "group_concat_max_len": _number(1024, 4, 16777216, "Longest result of GROUP_CONCAT."),
-    "sort_buffer_size": _number(524288, 32768, 4194304, "Bytes a session may sort in."),
-    "tmp_table_size": _number(16777216, 1024, 67108864, "Bytes of an in-memory temporary table."),
     "character_set_server": Parameter(
         "Enumeration", "utf8mb4", "ascii,binary,euckr,latin1,utf8,utf8mb3,utf8mb4", "Default character set."
     ),
     "collation_server": Parameter(
         "String", "utf8mb4_0900_ai_ci", r"[a-z0-9]+_[a-z0-9_]+", "Default collation."
-    ),
-    "default_authentication_plugin": Parameter(
-        "Enumeration",
-        "caching_sha2_password",
-        "caching_sha2_password,mysql_native_password",
-        "For new users.",
-        False,
     ),
     "transaction_isolation": Parameter(
         "Enumeration",
@@ -105,7 +91,6 @@ PARAMETERS: dict[str, Parameter] = {
         r"([A-Z_0-9]+(,[A-Z_0-9]+)*)?",
         "SQL modes.",
     ),
-    "init_connect": Parameter("String", "", r"[\s\S]{0,1024}", "Statements run for each new connection."),
     "tls_version": Parameter("String", "TLSv1.2", r"TLSv1\.[23](,TLSv1\.[23])?", "TLS versions.", False),
     # Fixed at creation on 8.0 and later; azure-native's Server has no property for it.
     "lower_case_table_names": Parameter("Enumeration", "1", "1,2", "How table names compare.", False, True),

@@ -182,18 +182,19 @@ class BlobContainer(ArmKind):
             "legalHold": {"hasLegalHold": False, "tags": []},
         }
 
-    def _make(self, ctx: Context, res: Resource) -> None:
-        name = res.id.rsplit("/", 1)[-1]
-        public = res.inputs.get("publicAccess") not in (None, "None")
-        ctx.world.storage.create_container(str(res.inputs["accountName"]), name, public=public)
-
     def create(self, ctx: Context, res: Resource) -> Properties:
-        self._make(ctx, res)
+        public = res.inputs.get("publicAccess") not in (None, "None")
+        name = res.id.rsplit("/", 1)[-1]
+        ctx.world.storage.create_container(str(res.inputs["accountName"]), name, public=public)
         return {}
 
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        """Anonymous access can be granted and taken away; the content stays."""
+        level = {"Blob": "blob", "Container": "container"}.get(str(res.inputs.get("publicAccess")))
         if old.inputs.get("publicAccess") != res.inputs.get("publicAccess"):
-            self._make(ctx, res)
+            service = ctx.world.storage.service(str(res.inputs["accountName"]))
+            container = service.get_container_client(res.id.rsplit("/", 1)[-1])
+            container.set_container_access_policy(signed_identifiers={}, public_access=level)
         return {}
 
     def delete(self, ctx: Context, res: Resource) -> None:
