@@ -1,7 +1,7 @@
 """Server parameters of a MySQL Flexible Server that simcloud knows: defaults, ranges, what cannot be set.
 
-concepts-server-parameters.md and concepts-limitations.md (MicrosoftDocs/azure-databases-docs), the 8.0 column. The table
-holds what the world can hand to its server (`simcloud.mysql.PASSED_ON`), and what the service shows as read-only.
+concepts-server-parameters.md and concepts-limitations.md (MicrosoftDocs/azure-databases-docs), the 8.0 column. Only
+what the world can hand to its server (`simcloud.mysql.PASSED_ON`), and what the service shows as read-only.
 """
 
 from __future__ import annotations
