@@ -276,7 +276,6 @@ class Container:
         def call() -> None:
             self._blob(name).commit_block_list(
                 [BlobBlock(block_id=one) for one in block_ids],
-                etag="*",
                 match_condition=MatchConditions.IfMissing,
                 metadata={"sha256": fingerprint},
                 content_settings=ContentSettings(content_type="application/zstd"),
@@ -320,7 +319,7 @@ class Container:
         from azure.core import MatchConditions
 
         def call() -> None:
-            self._blob(name).create_append_blob(etag="*", match_condition=MatchConditions.IfMissing)
+            self._blob(name).create_append_blob(match_condition=MatchConditions.IfMissing)
 
         try:
             self._retried(name, call)
