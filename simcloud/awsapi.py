@@ -73,7 +73,7 @@ class AwsApi:
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client on moto itself, past darkness and proxy settings: the control plane's own."""
-        session = boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name=region)
+        session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=region)
         url = f"http://127.0.0.1:{self._moto_port}"
         return session.client(
             service, endpoint_url=url, config=Config(proxies={}, retries={"max_attempts": 1})

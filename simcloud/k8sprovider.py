@@ -15,7 +15,6 @@ from typing import Any
 
 import grpc
 import pulumi
-import pulumi_kubernetes as k8s
 import yaml
 from google.protobuf import empty_pb2
 from pulumi.provider import ConstructResult
@@ -81,7 +80,7 @@ class ObjectKind(Kind):
     def __init__(self, token: str) -> None:
         self.type = token  # type: ignore[misc]
         self.latency = "instant"  # type: ignore[misc]
-        self.delete_latency = "instant"
+        self.delete_latency = "instant"  # type: ignore[misc]
 
     def autoname(
         self, ctx: Context, inputs: Properties, name: str, old: Properties | None = None
@@ -103,9 +102,9 @@ class ObjectKind(Kind):
         before, after = old.get("metadata") or {}, new.get("metadata") or {}
         moved = [key for key in ("name", "namespace") if before.get(key) != after.get(key)]
         found = ["metadata"] if moved and "metadata" in changed else []
-        if self.type.endswith(":Deployment") and "spec" in changed:
-            if old["spec"].get("selector") != new["spec"].get("selector"):  # immutable
-                found.append("spec")
+        immutable = self.type.endswith(":Deployment") and "spec" in changed
+        if immutable and old["spec"].get("selector") != new["spec"].get("selector"):
+            found.append("spec")
         return found
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
@@ -125,8 +124,7 @@ class ObjectKind(Kind):
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         meta = inputs["metadata"]
-        own = f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
-        return own
+        return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
 
     def create(self, ctx: Context, res: Resource) -> Properties:
         return self._apply(ctx, res)
@@ -252,14 +250,8 @@ class _Directory(pulumi.ComponentResource):
             options = pulumi.ResourceOptions(
                 parent=self, depends_on=first if obj["kind"] != "Namespace" else None
             )
-            child = k8s.apiextensions.CustomResource(
-                f"{prefix}:{own}",
-                api_version=obj["apiVersion"],
-                kind=obj["kind"],
-                metadata=meta,
-                others={k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata")},
-                opts=options,
-            )
+            group = obj["apiVersion"] if "/" in obj["apiVersion"] else f"core/{obj['apiVersion']}"
+            child = pulumi.CustomResource(f"kubernetes:{group}:{obj['kind']}", f"{prefix}:{own}", obj, options)
             children.append(child)
             if obj["kind"] == "Namespace":
                 first.append(child)

@@ -102,7 +102,7 @@ class MySQLServers:
     ) -> MySQLEndpoint:
         """Makes a server with its administrator and databases; returns when it answers."""
         merged = {**DEFAULTS[flavour], **self.checked(parameters)}
-        record = {
+        record: dict[str, Any] = {
             "flavour": flavour,
             "version": version,
             "region": region,

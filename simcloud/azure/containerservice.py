@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, ClassVar
+from typing import Any
 
 from simcloud.azure import aksrules, ids
 from simcloud.azure.base import (
@@ -63,8 +63,8 @@ class ManagedCluster(ArmKind):
     api_version = "2025-09-01"
     path = ("resourceName",)
     latency = "aks"
-    delete_latency: ClassVar[str] = "aks_delete"
-    update_latency: ClassVar[str] = "aks_pool"
+    delete_latency = "aks_delete"
+    update_latency = "aks_pool"
     forces_new = frozenset(
         {
             "diskEncryptionSetID",
@@ -236,7 +236,7 @@ class AgentPool(ArmKind):
     parent = CLUSTER
     located = False
     latency = "aks_pool"
-    delete_latency: ClassVar[str] = "aks_pool_delete"
+    delete_latency = "aks_pool_delete"
     forces_new = frozenset({"gpuInstanceProfile", "vmSize"})
     shows = frozenset({"provisioningState"})
 

@@ -7,7 +7,6 @@ the parameter (errors.invalid_parameter). Rules: MicrosoftDocs/azure-databases-d
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 from simcloud.azure import ids
 from simcloud.azure.base import ArmKind, find_id, normal_location, record, user_assigned
@@ -75,8 +74,8 @@ class Server(ArmKind):
     api_version = "2024-02-01-preview"
     path = ("serverName",)
     latency = "mysql_flexible"
-    delete_latency: ClassVar[str] = "mysql_delete"
-    update_latency: ClassVar[str] = "mysql_parameter"
+    delete_latency = "mysql_delete"
+    update_latency = "mysql_parameter"
     # x-ms-mutability in Microsoft.DBforMySQL FlexibleServers.json: create (and read) only
     forces_new = frozenset(
         {

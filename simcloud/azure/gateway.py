@@ -84,7 +84,7 @@ class ApplicationGateway(ArmKind):
     path = ("applicationGatewayName",)
     moves = False
     latency = "app_gateway"
-    delete_latency: ClassVar[str] = "app_gateway_delete"
+    delete_latency = "app_gateway_delete"
     shows: ClassVar[frozenset[str]] = frozenset({"provisioningState", "etag", "resourceGuid"})
 
     def rules(self, ctx: Context, inputs: Properties, arm_id: str, old: Resource | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from simcloud.azure import ids
 from simcloud.azure.base import GROUP, ArmKind, find_id, normal_location, subscription
 from simcloud.azure.errors import REGIONS, ArmError, already_exists, location_not_available_for_group
@@ -16,7 +14,7 @@ class ResourceGroup(ArmKind):
     arm_type = "Microsoft.Resources/resourceGroups"
     api_version = "2024-03-01"
     path = ("resourceGroupName",)
-    delete_latency: ClassVar[str] = "resource_group_delete"
+    delete_latency = "resource_group_delete"
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return ids.group_id(subscription(ctx), self.own_name(inputs, name))
