@@ -107,8 +107,10 @@ def base_tables(session: Session) -> list[Table]:
     return sorted(tables, key=lambda table: (-table.bytes, table.name))
 
 
-def digests(sessions: Sequence[Session], tables: Sequence[Table]) -> dict[str, TableDigest]:
-    """Digest of each table, the sessions sharing the work."""
+def digests(
+    sessions: Sequence[Session], tables: Sequence[Table], *, after_each: str = ""
+) -> dict[str, TableDigest]:
+    """Digest of each table, the sessions sharing the work; `after_each` is a statement to run behind every table."""
     work: queue.SimpleQueue[Table] = queue.SimpleQueue()
     for table in tables:
         work.put(table)
@@ -123,6 +125,8 @@ def digests(sessions: Sequence[Session], tables: Sequence[Table]) -> dict[str, T
                 return
             try:
                 done[table.name] = _digest(session, table)
+                if after_each:
+                    session.execute(after_each)
             except DataPlaneError as problem:
                 problems.append(problem)
 

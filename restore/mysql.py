@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import ssl
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -118,9 +119,17 @@ class Session:
         """The server's number of this connection, for KILL."""
         return int(self._connection.thread_id())
 
+    def abort(self) -> None:
+        """Cut the connection from another thread: whoever waits for an answer on it gets an error at once."""
+        sock: socket.socket | None = getattr(self._connection, "_sock", None)
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         if self._connection.open:
-            self._connection.close()
+            with suppress(pymysql.MySQLError, OSError):
+                self._connection.close()
 
     def __enter__(self) -> Self:
         return self

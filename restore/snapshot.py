@@ -32,6 +32,8 @@ LOCK_WAIT_S = 2
 """Longest wait for the lock, and so the longest stall of writers before it is given up, in seconds."""
 QUIET_ATTEMPTS = 3
 READERS = 2
+CANCEL_S = 5.0
+SAVEPOINT = "planb"
 
 Consistency = Literal["locked", "quiet", "approximate"]
 
@@ -52,13 +54,16 @@ class Snapshot:
 
     def digests(self) -> dict[str, TableDigest]:
         """Rows and checksum of every table as of the instant."""
-        return compare.digests(self._readers, self.tables)
+        # Going back to the savepoint frees each table for DDL as soon as it is counted (mysqldump does the same).
+        return compare.digests(self._readers, self.tables, after_each=f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
 
     def cancel(self) -> None:
         """End the counting from another thread: its result is not wanted any more."""
-        with suppress(DataPlaneError), Session(self._readers[0].db) as session:
+        with suppress(DataPlaneError), Session(self._readers[0].db, read_timeout_s=CANCEL_S) as session:
             for reader in self._readers:
                 session.try_execute(f"KILL {reader.connection_id()}", tolerate=frozenset({NO_SUCH_THREAD}))
+        for reader in self._readers:
+            reader.abort()  # the server may hang, too
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +139,7 @@ def _locked(db: Database, start_dump: Callable[[], None], notes: list[str]) -> S
         if {table.name for table in compare.base_tables(locker)} != {table.name for table in tables}:
             raise _NoLock("tables were made or dropped meanwhile", final=False)
         for reader in readers:
-            reader.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            _open(reader)
         binlog, server_utc = coordinates(locker)
         try:
             start_dump()
@@ -153,7 +158,7 @@ def _unlocked(
         watcher = stack.enter_context(Session(db))
         before, server_utc = coordinates(watcher)
         for reader in readers:
-            reader.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            _open(reader)
         try:
             start_dump()
         except Stalled as problem:
@@ -163,6 +168,11 @@ def _unlocked(
             return None
         state: Consistency = "quiet" if quiet else "approximate"
         return _described(db, readers, tables, before, server_utc, state, 0.0, notes, stack)
+
+
+def _open(reader: Session) -> None:
+    reader.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    reader.execute(f"SAVEPOINT {SAVEPOINT}")
 
 
 def _open_readers(db: Database, stack: ExitStack) -> tuple[list[Session], list[Table]]:

@@ -283,16 +283,9 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     where = tmp_path_factory.mktemp("azurite")
     process = subprocess.Popen(
         [
-            "azurite-blob",
-            "--silent",
-            "--location",
-            str(where),
-            "--blobHost",
-            "127.0.0.1",
-            "--blobPort",
-            str(port),
-        ]
-        + ["--skipApiVersionCheck", "--disableTelemetry"],
+            *("azurite-blob", "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+            *("--location", str(where), "--blobHost", "127.0.0.1", "--blobPort", str(port)),
+        ],
         env={**os.environ, "AZURITE_ACCOUNTS": f"planbtest:{key}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -120,13 +120,10 @@ def test_coordinates_are_those_of_the_data(
     with option_file(user) as (argument, descriptor):
         stream = subprocess.run(
             [
-                program("mysqlbinlog"),
-                argument,
-                "--read-from-remote-server",
-                f"--database={name}",
-                "--skip-gtids",
-            ]
-            + ["--disable-log-bin", f"--start-position={manifest.binlog.position}", manifest.binlog.file],
+                *(program("mysqlbinlog"), argument, "--read-from-remote-server", f"--database={name}"),
+                *("--skip-gtids", "--disable-log-bin", f"--start-position={manifest.binlog.position}"),
+                manifest.binlog.file,
+            ],
             pass_fds=[descriptor],
             capture_output=True,
             check=True,
