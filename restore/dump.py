@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from restore import catalog, snapshot
-from restore.errors import AlreadyExists, DumpFailed, Interrupted, NoBackup, ServerRefused
+from restore.errors import AlreadyExists, DataPlaneError, DumpFailed, Interrupted, NoBackup, ServerRefused
 from restore.models import DATA_SUFFIX, DEFAULT_PREFIX, MANIFEST_SUFFIX, Manifest, StoredData
 from restore.mysqldump import MysqlDump
 from restore.portable import DefinerFilter
@@ -67,10 +67,9 @@ def take_backup(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _attempt(db, container, prefix, accept_shrink, may_publish, progress, stop)
-        except (DumpFailed, ServerRefused) as problem:
-            changed = getattr(problem, "code", 0) == SCHEMA_CHANGED or f" {SCHEMA_CHANGED} " in problem.what
-            if not changed or attempt == ATTEMPTS:
-                raise
+        except _SchemaChanged as problem:
+            if attempt == ATTEMPTS:
+                raise problem.cause from None
     raise AssertionError("unreachable: the last attempt raises")
 
 
@@ -103,8 +102,10 @@ def _attempt(
                 if may_publish is not None:
                     may_publish()
                 upload.commit()
-            except BaseException:
+            except BaseException as problem:
                 instant.cancel()
+                if isinstance(problem, DumpFailed | ServerRefused) and _schema_changed(problem, instant):
+                    raise _SchemaChanged(problem) from None
                 raise
             finally:
                 upload.close()
@@ -112,6 +113,22 @@ def _attempt(
         return manifest
     finally:
         dump.kill()
+
+
+class _SchemaChanged(Exception):
+    def __init__(self, cause: DataPlaneError) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
+
+
+def _schema_changed(problem: DataPlaneError, instant: Snapshot) -> bool:
+    """Whether DDL explains a failure. It shows in many ways: error 1412, a wrong field count, a missing table."""
+    if getattr(problem, "code", 0) == SCHEMA_CHANGED or f" {SCHEMA_CHANGED} " in problem.what:
+        return True
+    try:
+        return instant.schema_changed()
+    except DataPlaneError:
+        return False
 
 
 class _Plain:

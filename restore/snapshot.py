@@ -57,6 +57,13 @@ class Snapshot:
         # Going back to the savepoint frees each table for DDL as soon as it is counted (mysqldump does the same).
         return compare.digests(self._readers, self.tables, after_each=f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
 
+    def schema_changed(self) -> bool:
+        """Whether the tables or their columns are others now than at the instant."""
+        with Session(self._readers[0].db, read_timeout_s=CANCEL_S) as session:
+            compare.prepare(session)
+            now = {table.name: table.columns for table in compare.base_tables(session)}
+        return now != {table.name: table.columns for table in self.tables}
+
     def cancel(self) -> None:
         """End the counting from another thread: its result is not wanted any more."""
         with suppress(DataPlaneError), Session(self._readers[0].db, read_timeout_s=CANCEL_S) as session:

@@ -345,13 +345,13 @@ def test_unknown_database(
     source: Server, container: Container, make_database: MakeDatabase, backup_user: BackupUser
 ) -> None:
     user = backup_user(make_database())
-    with pytest.raises(DataPlaneError, match="(?i)unknown database|denied"):
+    with pytest.raises(DataPlaneError, match=r"(?i)unknown database|denied"):
         take_backup(user.named("nonexistent"), container)
 
 
 def test_pymysql_is_verified(source: Server) -> None:
     """The server refuses plain connections, as RDS and Azure do."""
-    with pytest.raises(pymysql.MySQLError, match="(?i)secure"):
+    with pytest.raises(pymysql.MySQLError, match=r"(?i)secure"):
         pymysql.connect(
             host="127.0.0.1", port=source.port, user="admin", password=source.password, ssl_disabled=True
         )
