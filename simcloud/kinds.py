@@ -105,6 +105,8 @@ class Kind:
     delete_before_replace: ClassVar[bool] = False
     regional: ClassVar[bool] = True
     """False for global services (IAM, CloudFront, Route 53), which survive a dark region."""
+    opaque: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that the cloud answers in another shape (a list of ids as a map): unknown in a preview."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What the cloud fills in when the input is absent; shown as outputs, never as a difference."""
 

@@ -19,6 +19,7 @@ from simcloud.azure.errors import (
 from simcloud.kinds import Context, Kind, Properties, Resource
 
 GROUP = "azure-native:resources:ResourceGroup"
+IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 OPERATOR_OBJECT_ID = "00000000-0000-4000-8000-00000000b10b"
 """Object id of the identity that runs Pulumi. It is Owner and Storage Blob Data Owner of the subscription."""
 OPERATOR_CLIENT_ID = "00000000-0000-4000-8000-00000000c11e"
@@ -86,6 +87,7 @@ class ArmKind(Kind):
     """Further inputs whose change replaces (azure-native `provider/pkg/gen/replacement.go` and x-ms-mutability)."""
     shows: ClassVar[frozenset[str]] = frozenset()
     """Which of provisioningState, etag, resourceGuid, systemData this type's answer has."""
+    opaque: ClassVar[frozenset[str]] = frozenset({"identity"})
     delete_before_replace: ClassVar[bool] = True
     """azure-native deletes first unless it made up the name itself."""
 
@@ -205,6 +207,8 @@ class ArmKind(Kind):
         }
         if self.located:
             out["location"] = normal_location(res.inputs.get("location"))
+        if res.inputs.get("identity"):
+            out["identity"] = identity_shown(ctx, res)
         return out | self.shown(ctx, res)
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
@@ -234,3 +238,28 @@ def user_assigned(identity: object) -> Iterator[str]:
     for item in cast("list[object]", value) if isinstance(value, list) else []:
         if isinstance(item, str):
             yield item
+
+
+def principal_of(identity: Resource) -> str:
+    """Object id of a user-assigned identity; a recreated identity is another principal."""
+    return ids.guid(identity.id, identity.created_at, "principal")
+
+
+def client_of(identity: Resource) -> str:
+    return ids.guid(identity.id, identity.created_at, "client")
+
+
+def system_principal(res: Resource) -> str:
+    """Object id of a resource's system-assigned identity."""
+    return ids.guid(res.id, "principal")
+
+
+def identity_shown(ctx: Context, res: Resource) -> Properties:
+    """A resource's identities as ARM answers them: the list of user-assigned ids becomes a map."""
+    identity = record(res.inputs.get("identity"))
+    shown: Properties = {"type": identity.get("type")}
+    if "SystemAssigned" in str(identity.get("type")):
+        shown |= {"principalId": system_principal(res), "tenantId": ctx.tenant}
+    found = {each: find_id(ctx, IDENTITY, each) for each in user_assigned(identity)}
+    mine = {key: {"clientId": client_of(r), "principalId": principal_of(r)} for key, r in found.items() if r}
+    return shown | ({"userAssignedIdentities": mine} if mine else {})

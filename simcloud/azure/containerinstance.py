@@ -6,6 +6,7 @@ from typing import Any
 
 from simcloud.azure import ids
 from simcloud.azure.base import (
+    IDENTITY,
     ArmKind,
     find_id,
     normal_location,
@@ -14,7 +15,6 @@ from simcloud.azure.base import (
     user_assigned,
 )
 from simcloud.azure.errors import ArmError, identity_not_found, invalid_reference
-from simcloud.azure.identity import IDENTITY, client_of, principal_of, system_principal
 from simcloud.azure.topology import CONTAINERS, RESERVED, find_subnet, occupants
 from simcloud.kinds import Context, Properties, Resource, kind
 
@@ -168,9 +168,6 @@ class ContainerGroup(ArmKind):
             wish = record(res.inputs.get("ipAddress"))
             address = wish.get("ip") or str(first + RESERVED - 1 + place)
             out["ipAddress"] = {"ports": [], **wish, "type": "Private", "ip": address}
-        identity = record(res.inputs.get("identity"))
-        if identity:
-            out["identity"] = _identity(ctx, res, identity)
         return out
 
     # -- the real thing --
@@ -198,24 +195,15 @@ class ContainerGroup(ArmKind):
         )
 
     def _seen(self, ctx: Context, res: Resource) -> Properties:
-        """The running state: of the group, and of its containers."""
+        """The group's running state. Containers stay as they were: what a refresh changes there would look like a
+        change that the program must undo, so an exit code comes as an event of the group."""
         status = ctx.world.compute.status(world_id(res.id))
-        state = str(status.get("state") or "Unknown")
-        code = status.get("exit_code")
-        current: dict[str, Any] = {
-            "state": "Running" if state == "Running" else "Terminated",
-            "detailStatus": state,
-        }
+        state, code = str(status.get("state") or "Unknown"), status.get("exit_code")
+        events: list[Properties] = []
         if code is not None:
-            current["exitCode"] = int(code)
-        containers = [
-            {
-                **_without_secrets(c),
-                "instanceView": {"currentState": current, "restartCount": 0, "events": []},
-            }
-            for c in records(res.inputs.get("containers"))
-        ]
-        return {"containers": containers, "instanceView": {"events": [], "state": state}}
+            name = "Terminated" if code == 0 else "Failed"
+            events.append({"name": name, "type": "Normal", "count": 1, "message": f"exit code {int(code)}"})
+        return {"instanceView": {"events": events, "state": state}}
 
     def create(self, ctx: Context, res: Resource) -> Properties:
         self._start(ctx, res)
@@ -243,18 +231,4 @@ def _without_secrets(container: dict[str, Any]) -> dict[str, Any]:
         shown["environmentVariables"] = [
             {k: v for k, v in e.items() if k != "secureValue"} for e in variables
         ]
-    return shown
-
-
-def _identity(ctx: Context, res: Resource, identity: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"type": identity.get("type")}
-    if "SystemAssigned" in str(identity.get("type")):
-        shown |= {"principalId": system_principal(res), "tenantId": ctx.tenant}
-    mine: dict[str, Any] = {}
-    for each in user_assigned(identity):
-        found = find_id(ctx, IDENTITY, each)
-        if found:
-            mine[each] = {"clientId": client_of(found), "principalId": principal_of(found)}
-    if mine:
-        shown["userAssignedIdentities"] = mine
     return shown

@@ -7,6 +7,7 @@ from typing import Any
 
 from simcloud.azure import aksrules, ids
 from simcloud.azure.base import (
+    IDENTITY,
     ArmKind,
     find_id,
     normal_location,
@@ -16,7 +17,7 @@ from simcloud.azure.base import (
     user_assigned,
 )
 from simcloud.azure.errors import ArmError, identity_not_found, property_change, resource_not_found
-from simcloud.azure.identity import IDENTITY, client_of, kubelet_principal, principal_of, system_principal
+from simcloud.azure.identity import kubelet_principal
 from simcloud.azure.topology import CLUSTER, POOL, pools
 from simcloud.kinds import Context, Function, Properties, Resource, function, kind
 
@@ -159,9 +160,6 @@ class ManagedCluster(ArmKind):
                 }
             },
         }
-        identity = record(inputs.get("identity"))
-        if identity:
-            out["identity"] = _identity(ctx, res, identity)
         if record(inputs.get("oidcIssuerProfile")).get("enabled"):
             issuer = (
                 f"https://{location}.oic.prod-aks.azure.com/{ctx.tenant}/{ids.guid(res.id, res.created_at)}/"
@@ -182,18 +180,6 @@ class ManagedCluster(ArmKind):
 
     def delete(self, ctx: Context, res: Resource) -> None:
         ctx.world.clusters.delete(res.id)
-
-
-def _identity(ctx: Context, res: Resource, identity: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"type": identity.get("type")}
-    if identity.get("type") == "SystemAssigned":
-        shown |= {"principalId": system_principal(res), "tenantId": ctx.tenant}
-    mine: dict[str, Any] = {}
-    for each in user_assigned(identity):
-        found = find_id(ctx, IDENTITY, each)
-        if found:
-            mine[each] = {"clientId": client_of(found), "principalId": principal_of(found)}
-    return shown | ({"userAssignedIdentities": mine} if mine else {})
 
 
 def _network_shown(network: dict[str, Any]) -> dict[str, Any]:

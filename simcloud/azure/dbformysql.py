@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from simcloud.azure import ids
-from simcloud.azure.base import ArmKind, find_id, normal_location, record, user_assigned
+from simcloud.azure.base import IDENTITY, ArmKind, find_id, normal_location, record, user_assigned
 from simcloud.azure.errors import (
     ArmError,
     identity_not_found,
@@ -17,7 +17,6 @@ from simcloud.azure.errors import (
     invalid_reference,
     resource_not_found,
 )
-from simcloud.azure.identity import IDENTITY
 from simcloud.azure.mysqlparams import PARAMETERS, check_value
 from simcloud.azure.privatedns import ZONE, links_of
 from simcloud.azure.topology import MYSQL, find_subnet, occupants

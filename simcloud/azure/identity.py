@@ -5,31 +5,24 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from simcloud.azure import ids
-from simcloud.azure.base import OPERATOR_OBJECT_ID, ArmKind, record
+from simcloud.azure.base import (
+    IDENTITY,
+    OPERATOR_OBJECT_ID,
+    ArmKind,
+    client_of,
+    principal_of,
+    record,
+    system_principal,
+)
 from simcloud.azure.errors import ArmError
 from simcloud.azure.topology import CLUSTER, CONTAINERS
 from simcloud.kinds import Context, Properties, Resource, kind
 
-IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 ACCOUNT = "azure-native:storage:StorageAccount"
 
 MAX_CREDENTIALS = 20
 """Per identity: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
-
-
-def principal_of(identity: Resource) -> str:
-    """Object id of a user-assigned identity; a recreated identity is another principal."""
-    return ids.guid(identity.id, identity.created_at, "principal")
-
-
-def client_of(identity: Resource) -> str:
-    return ids.guid(identity.id, identity.created_at, "client")
-
-
-def system_principal(res: Resource) -> str:
-    """Object id of a resource's system-assigned identity."""
-    return ids.guid(res.id, "principal")
 
 
 def kubelet_principal(cluster: Resource) -> str:

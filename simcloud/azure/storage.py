@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from simcloud.azure import ids
 from simcloud.azure.base import (
+    IDENTITY,
     ArmKind,
     find_id,
     normal_location,
@@ -16,7 +17,6 @@ from simcloud.azure.base import (
     user_assigned,
 )
 from simcloud.azure.errors import ArmError, identity_not_found
-from simcloud.azure.identity import IDENTITY
 from simcloud.azure.topology import find_subnet
 from simcloud.kinds import Context, Properties, Resource, kind
 
@@ -108,12 +108,6 @@ class StorageAccount(ArmKind):
             "minimumTlsVersion": res.inputs.get("minimumTlsVersion") or "TLS1_0",
             "accessTier": res.inputs.get("accessTier") or "Hot",
         }
-        if str(record(res.inputs.get("identity")).get("type") or "").startswith("SystemAssigned"):
-            out["identity"] = {
-                **record(res.inputs.get("identity")),
-                "principalId": ids.guid(res.id, "principal"),
-                "tenantId": ctx.tenant,
-            }
         return out
 
     def create(self, ctx: Context, res: Resource) -> Properties:

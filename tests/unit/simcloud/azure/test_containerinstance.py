@@ -78,7 +78,8 @@ def test_refresh_shows_how_it_ended(ready: Azure) -> None:
     ready.status = {"state": "Failed", "exit_code": 3}
     seen = KINDS[made.type].read(ready.ctx(), made)
     assert seen and seen["instanceView"]["state"] == "Failed"
-    assert seen["containers"][0]["instanceView"]["currentState"]["exitCode"] == 3
+    assert seen["instanceView"]["events"][0]["message"] == "exit code 3"
+    assert seen["containers"] == made.outputs["containers"]
     assert "canary" not in str(seen)
 
 

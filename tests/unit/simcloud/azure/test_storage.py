@@ -177,4 +177,8 @@ def test_an_unknown_identity(site: Azure) -> None:
     given = account(identity={"type": "UserAssigned", "userAssignedIdentities": [missing]})
     site.refuses("FailedIdentityOperation", f"Resource '{missing}' was not found.", ACCOUNT, given)
     mine = site.identity()
-    site.make(ACCOUNT, account(identity={"type": "UserAssigned", "userAssignedIdentities": [mine.id]}))
+    made = site.make(ACCOUNT, account(identity={"type": "UserAssigned", "userAssignedIdentities": [mine.id]}))
+    shown = made.outputs["identity"]["userAssignedIdentities"]
+    assert shown == {
+        mine.id: {"clientId": mine.outputs["clientId"], "principalId": mine.outputs["principalId"]}
+    }
