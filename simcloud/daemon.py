@@ -51,7 +51,11 @@ class Daemon:
     """Everything of one simulation in one process, and the children that it starts."""
 
     def __init__(self, directory: Path, speed: float, profile: Profile) -> None:
-        missing = [f"{name} is not on PATH; install {remedy}" for name, remedy in NEEDED.items() if not shutil.which(name)]
+        missing = [
+            f"{name} is not on PATH; install {remedy}"
+            for name, remedy in NEEDED.items()
+            if not shutil.which(name)
+        ]
         if missing:
             raise CannotStart("; ".join(missing))
         self._dir = directory
@@ -99,7 +103,9 @@ class Daemon:
         """The standard variables by which everything reaches this simulation."""
         bundle = str(self.network.ca_bundle)
         local = "127.0.0.1,localhost,::1"
-        proxies = {name: self.network.proxy_url for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+        proxies = dict.fromkeys(
+            ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), self.network.proxy_url
+        )
         return {
             "PULUMI_DEBUG_PROVIDERS": self._providers,
             "PULUMI_BACKEND_URL": f"file://{self._dir}/pulumi",
@@ -132,7 +138,9 @@ class Daemon:
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CannotStart(f"a simulation is already running in {self._dir}; stop it: planb sim stop") from None
+            raise CannotStart(
+                f"a simulation is already running in {self._dir}; stop it: planb sim stop"
+            ) from None
 
     def _start(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)

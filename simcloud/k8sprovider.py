@@ -251,7 +251,9 @@ class _Directory(pulumi.ComponentResource):
                 parent=self, depends_on=first if obj["kind"] != "Namespace" else None
             )
             group = obj["apiVersion"] if "/" in obj["apiVersion"] else f"core/{obj['apiVersion']}"
-            child = pulumi.CustomResource(f"kubernetes:{group}:{obj['kind']}", f"{prefix}:{own}", obj, options)
+            child = pulumi.CustomResource(
+                f"kubernetes:{group}:{obj['kind']}", f"{prefix}:{own}", obj, options
+            )
             children.append(child)
             if obj["kind"] == "Namespace":
                 first.append(child)

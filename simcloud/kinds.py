@@ -101,7 +101,7 @@ class Kind:
     update_latency: ClassVar[str | None] = None
     delete_latency: ClassVar[str | None] = None
     replace_on: ClassVar[frozenset[str]] = frozenset()
-    """Wire names of inputs whose change replaces the resource, as in the cloud."""
+    """Wire names of inputs (dotted where nested) whose change replaces the resource, as in the cloud."""
     delete_before_replace: ClassVar[bool] = False
     regional: ClassVar[bool] = True
     """False for global services (IAM, CloudFront, Route 53), which survive a dark region."""
@@ -118,7 +118,15 @@ class Kind:
 
     def replaces(self, old: Properties, new: Properties, changed: list[str]) -> list[str]:
         """Which of the changed inputs replace the resource."""
-        return [name for name in changed if name in self.replace_on]
+
+        def value(properties: Properties, path: str) -> Any:
+            found: Any = properties
+            for part in path.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+            return found
+
+        moved = {path.split(".")[0] for path in self.replace_on if value(old, path) != value(new, path)}
+        return [name for name in changed if name in moved]
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         """Where the resource lives, and with which region it goes dark."""

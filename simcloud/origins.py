@@ -77,7 +77,9 @@ class Origins:
 
     # -- ALB --
 
-    def _alb(self, balancer: Resource, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _alb(
+        self, balancer: Resource, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> Answer:
         listeners = self._state.find(LISTENER, status="ready", loadBalancerArn=balancer.get("arn"))
         listener = next((item for item in listeners if int(item.get("port", 0)) in (80, 443)), None)
         if listener is None:
@@ -105,17 +107,25 @@ class Origins:
 
     def _bound(self, target_group_arn: str, region: str) -> Workload:
         for cluster_id in self._clusters.ids(region):
-            for binding in self._clusters.store(cluster_id).list("elbv2.k8s.aws/v1beta1", "TargetGroupBinding"):
+            for binding in self._clusters.store(cluster_id).list(
+                "elbv2.k8s.aws/v1beta1", "TargetGroupBinding"
+            ):
                 if binding["spec"].get("targetGroupARN") == target_group_arn:
                     service = binding["spec"]["serviceRef"]["name"]
-                    return self._through(cluster_id, binding["metadata"].get("namespace", "default"), str(service), 503)
+                    return self._through(
+                        cluster_id, binding["metadata"].get("namespace", "default"), str(service), 503
+                    )
         raise NoTarget(503, "503 Service Temporarily Unavailable: the target group has no registered targets")
 
     # -- Application Gateway --
 
     def _gateway(self, host: str, headers: dict[str, str]) -> Workload:
         address = next(
-            (a for a in self._state.find(ADDRESS, status="ready") if (a.get("dnsSettings") or {}).get("fqdn") == host),
+            (
+                a
+                for a in self._state.find(ADDRESS, status="ready")
+                if (a.get("dnsSettings") or {}).get("fqdn") == host
+            ),
             None,
         )
         gateway = next(
@@ -162,7 +172,9 @@ class Origins:
             labels = deployment["spec"]["template"]["metadata"].get("labels", {}).items()
             if selector and selector <= labels:
                 placed, why = self._clusters.ready(cluster_id, namespace, deployment["metadata"]["name"])
-                if placed or why.startswith("Readiness probe"):  # ALB fails open; the gateway probes by itself
+                if placed or why.startswith(
+                    "Readiness probe"
+                ):  # ALB fails open; the gateway probes by itself
                     return deployment
                 raise NoTarget(status, why)
         raise NoTarget(status, f"no pods behind service {namespace}/{service}")

@@ -198,7 +198,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         if outputs is None:
             return provider_pb2.ReadResponse()
         seen = replace(resource, outputs=outputs)
-        inputs = {key: outputs.get(key, value) for key, value in resource.inputs.items()}
+        # Only what changed behind the engine's back: an output carries more than the program wrote (ids, states).
+        before = resource.outputs
+        inputs = {
+            key: outputs[key] if key in outputs and outputs[key] != before.get(key) else value
+            for key, value in resource.inputs.items()
+        }
         return provider_pb2.ReadResponse(
             id=request.id, inputs=to_struct(inputs), properties=to_struct(self._state_of(seen))
         )
@@ -308,7 +313,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
                 )
             clock.sleep(wait)
             resource.outputs = {**dict(kind.defaults), **kind.outputs(ctx, resource)}
+            before = resource.id
             resource.outputs |= kind.create(ctx, resource)
+            if resource.id != before:  # the service chose the id
+                state.remove(kind.type, before)
         except Refused:
             raise
         except BaseException:
@@ -345,7 +353,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         shape = self.shape(_token(urn))
         outputs = shape.outputs if shape else frozenset()
         unknown = {name: olds.get(name, UNKNOWN) for name in outputs}
-        return {**unknown, **inputs}
+        kind = self.kind(_token(urn))
+        opaque = kind.opaque if kind else frozenset[str]()
+        return {**unknown, **{key: value for key, value in inputs.items() if key not in opaque}}
 
     def _state_of(self, resource: Resource) -> Properties:
         """What the engine keeps: inputs, computed outputs over them, and nothing that the SDK does not declare."""

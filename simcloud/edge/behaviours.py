@@ -11,7 +11,15 @@ ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 FORWARD_ALL = {ALL_VIEWER, ALL_VIEWER_EXCEPT_HOST}
 _ALWAYS = {"content-type", "content-length", "range", "accept"}
-_NEVER = {"host", "connection", "proxy-authorization", "proxy-connection", "te", "upgrade", "transfer-encoding"}
+_NEVER = {
+    "host",
+    "connection",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "upgrade",
+    "transfer-encoding",
+}
 
 
 def behaviour_for(distribution: Config, path: str) -> Config:
@@ -90,7 +98,9 @@ def origin_headers(behaviour: Config, origin: Config, viewer: dict[str, str], cl
     return headers
 
 
-def event(method: str, path: str, query: dict[str, str], headers: dict[str, str], client: str, host: str) -> Any:
+def event(
+    method: str, path: str, query: dict[str, str], headers: dict[str, str], client: str, host: str
+) -> Any:
     """The viewer-request event object of a CloudFront Function."""
     return {
         "version": "1.0",

@@ -27,7 +27,9 @@ class FunctionRunner:
         self._starting = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
 
-    async def run(self, code: str, event: dict[str, Any], store: str | None, keys: dict[str, str]) -> dict[str, Any]:
+    async def run(
+        self, code: str, event: dict[str, Any], store: str | None, keys: dict[str, str]
+    ) -> dict[str, Any]:
         """{"result": request or response, "origin": None | {"update": …} | {"select": id}}; FunctionError otherwise."""
         process = await self._ensure()
         number = next(self._ids)
@@ -61,7 +63,11 @@ class FunctionRunner:
                 if node is None:
                     raise FunctionError("no node on PATH: edge/router.js cannot run; install Node.js ≥ 18")
                 self._process = await asyncio.create_subprocess_exec(
-                    node, str(HOST), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20
+                    node,
+                    str(HOST),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    limit=2**20,
                 )
                 self._reader = asyncio.create_task(self._read(self._process))
             return self._process

@@ -41,7 +41,9 @@ class Edge:
     async def start(self) -> int:
         """Returns the TLS port (the proxy sends every CONNECT there)."""
         self._client = aiohttp.ClientSession(
-            auto_decompress=False, trust_env=False, connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=15)
+            auto_decompress=False,
+            trust_env=False,
+            connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=15),
         )
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -65,12 +67,16 @@ class Edge:
         host = (request.host or "").split(":")[0].lower()
         distribution = self._distribution(host)
         if distribution is None or not distribution.get("enabled"):
-            return self._answer(403, b"The request could not be satisfied.", {"X-Cache": "Error from cloudfront"})
+            return self._answer(
+                403, b"The request could not be satisfied.", {"X-Cache": "Error from cloudfront"}
+            )
         config: dict[str, Any] = distribution.inputs
         path = request.path
         behaviour = behaviours.behaviour_for(config, path)
         if request.method not in behaviour["allowedMethods"]:
-            return self._answer(403, b"This distribution is not configured to allow the HTTP request method.", {})
+            return self._answer(
+                403, b"This distribution is not configured to allow the HTTP request method.", {}
+            )
         body = await request.read()
         origin = behaviours.origin_by_id(config, str(behaviour["targetOriginId"]))
         assert origin is not None, "simcloud's rules refuse a behaviour without its origin"
@@ -89,13 +95,19 @@ class Edge:
             if "select" in change:
                 selected = behaviours.origin_by_id(config, str(change["select"]))
                 if selected is None:
-                    return self._answer(503, b"origin not found", {"X-Cache": "FunctionExecutionError from cloudfront"})
+                    return self._answer(
+                        503, b"origin not found", {"X-Cache": "FunctionExecutionError from cloudfront"}
+                    )
                 origin = selected
             elif "update" in change:
                 origin = behaviours.updated_origin(origin, change["update"])
         query = f"?{request.query_string}" if request.query_string else ""
-        headers = behaviours.origin_headers(behaviour, origin, dict(request.headers), request.remote or "127.0.0.1")
-        status, answer_headers, content = await self._fetch(origin, request.method, path + query, headers, body)
+        headers = behaviours.origin_headers(
+            behaviour, origin, dict(request.headers), request.remote or "127.0.0.1"
+        )
+        status, answer_headers, content = await self._fetch(
+            origin, request.method, path + query, headers, body
+        )
         custom = behaviours.error_response(config, status)
         if custom:
             return await self._error_page(config, custom)
@@ -130,7 +142,9 @@ class Edge:
         got, answer_headers, content = await self._fetch(origin, "GET", path, headers, b"")
         if got != 200:  # then CloudFront shows the original error
             code = int(custom["errorCode"])
-            return self._answer(code, b"The request could not be satisfied.", {"X-Cache": "Error from cloudfront"})
+            return self._answer(
+                code, b"The request could not be satisfied.", {"X-Cache": "Error from cloudfront"}
+            )
         return self._answer(status, content, {**answer_headers, "X-Cache": "Error from cloudfront"})
 
     # -- origins --
@@ -153,7 +167,15 @@ class Edge:
             return 504, {}, b"origin connect timeout"
         try:
             answer = await asyncio.wait_for(
-                self._ask(endpoint, domain, custom, method, str(origin.get("originPath") or "") + target, headers, body),
+                self._ask(
+                    endpoint,
+                    domain,
+                    custom,
+                    method,
+                    str(origin.get("originPath") or "") + target,
+                    headers,
+                    body,
+                ),
                 read_s,
             )
         except TimeoutError:
@@ -200,7 +222,9 @@ class Edge:
         if time.monotonic() - at > _CONFIG_TTL_S:
             known = self._state.find(DISTRIBUTION, status="ready")
             self._cached = (time.monotonic(), known)
-        return next((d for d in known if host in (d.get("domainName"), *(d.inputs.get("aliases") or []))), None)
+        return next(
+            (d for d in known if host in (d.get("domainName"), *(d.inputs.get("aliases") or []))), None
+        )
 
     def _generated(self, result: dict[str, Any]) -> web.Response:
         headers = {name: str(item["value"]) for name, item in (result.get("headers") or {}).items()}
@@ -217,4 +241,3 @@ class Edge:
         if "content-type" not in names:
             headers = {**headers, "Content-Type": "text/plain; charset=utf-8"}
         return web.Response(status=status, body=body, headers=headers)
-

@@ -1,0 +1,1 @@
+"""AWS's kinds, a module a service."""

@@ -1,0 +1,242 @@
+"""IAM, KMS: roles, policies, keys. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html and neighbours."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from simcloud.aws.base import AwsKind, Named, existing, in_use, letters, token_hex
+from simcloud.kinds import UNKNOWN, CloudError, Context, Properties, Resource, kind
+
+ROLE = "aws:iam/role:Role"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+INLINE = "aws:iam/rolePolicy:RolePolicy"
+POLICY = "aws:iam/policy:Policy"
+PROFILE = "aws:iam/instanceProfile:InstanceProfile"
+KEY = "aws:kms/key:Key"
+
+
+def document(text: Any) -> dict[str, Any]:
+    """A policy document; CloudError as IAM refuses a broken one."""
+    try:
+        parsed = json.loads(text) if isinstance(text, str) else text
+        statements = parsed["Statement"]
+        if not isinstance(statements, list) or not statements:
+            raise ValueError
+        for statement in statements:
+            if statement["Effect"] not in ("Allow", "Deny") or not (
+                "Action" in statement or "NotAction" in statement
+            ):
+                raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise CloudError("MalformedPolicyDocument", "Syntax errors in policy.") from None
+    return parsed
+
+
+def trusts(role: Resource, service: str) -> bool:
+    """Whether the role may be assumed by this service principal."""
+    for statement in document(role.inputs["assumeRolePolicy"])["Statement"]:
+        principal = (statement.get("Principal") or {}).get("Service", [])
+        if service in ([principal] if isinstance(principal, str) else principal):
+            return statement["Effect"] == "Allow"
+    return False
+
+
+class _Global(Named):
+    service, regional, global_arn = "iam", False, True
+
+
+@kind
+class Role(_Global):
+    type = ROLE
+    arn_path = "role/{name}"
+    replace_on = frozenset({"name", "namePrefix", "path"})
+
+    def check(self, ctx: Context, inputs: Properties) -> None:
+        if inputs.get("assumeRolePolicy") is not UNKNOWN:
+            document(inputs.get("assumeRolePolicy"))
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        name = str(inputs["name"])
+        if len(name) > 64 or not re.fullmatch(r"[\w+=,.@-]+", name):
+            raise CloudError(
+                "ValidationError",
+                f"1 validation error detected: Value '{name}' at 'roleName' failed to satisfy constraint",
+            )
+        if old is None:
+            in_use(ctx.find(ROLE, name=name), "EntityAlreadyExists", f"Role with name {name} already exists.")
+        for statement in document(inputs["assumeRolePolicy"])["Statement"]:
+            if "Principal" not in statement:
+                raise CloudError("MalformedPolicyDocument", "Missing required field Principal")
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {"uniqueId": "AROA" + letters(17), "createDate": "2026-11-24T00:00:00Z"}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        text = "Cannot delete entity, must detach all policies first."
+        in_use(ctx.find(ATTACHMENT, role=res.id), "DeleteConflict", text)
+        in_use(
+            ctx.find(PROFILE, role=res.id),
+            "DeleteConflict",
+            "Cannot delete entity, must remove roles from instance profile first.",
+        )
+
+
+@kind
+class RolePolicy(_Global):
+    type = INLINE
+    replace_on = frozenset({"role", "name", "namePrefix"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"{inputs['role']}:{inputs['name']}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        existing(
+            ctx, ROLE, inputs["role"], "NoSuchEntity", f"The role with name {inputs['role']} cannot be found."
+        )
+        document(inputs["policy"])
+
+
+@kind
+class RolePolicyAttachment(AwsKind):
+    type = ATTACHMENT
+    regional = False
+    replace_on = frozenset({"role", "policyArn"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"{inputs['role']}/{inputs['policyArn']}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        existing(
+            ctx, ROLE, inputs["role"], "NoSuchEntity", f"The role with name {inputs['role']} cannot be found."
+        )
+        arn = str(inputs["policyArn"])
+        if not arn.startswith("arn:aws:iam::aws:policy/") and not ctx.find(POLICY, arn=arn):
+            raise CloudError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.")
+
+
+@kind
+class Policy(_Global):
+    type = POLICY
+    arn_path = "policy/{name}"
+    replace_on = frozenset({"name", "namePrefix", "path", "description"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"arn:aws:iam::{ctx.account}:policy/{inputs['name']}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        document(inputs["policy"])
+        if old is None:
+            in_use(
+                ctx.find(POLICY, name=inputs["name"]),
+                "EntityAlreadyExists",
+                f"A policy called {inputs['name']} already exists. Duplicate names are not allowed.",
+            )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        attached = len(ctx.find(ATTACHMENT, policyArn=res.id))
+        return {"arn": res.id, "policyId": "ANPA" + letters(17), "attachmentCount": attached}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        in_use(
+            ctx.find(ATTACHMENT, policyArn=res.id),
+            "DeleteConflict",
+            "Cannot delete a policy attached to entities.",
+        )
+
+
+@kind
+class InstanceProfile(_Global):
+    type = PROFILE
+    arn_path = "instance-profile/{name}"
+    replace_on = frozenset({"name", "namePrefix", "path"})
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        role = existing(
+            ctx,
+            ROLE,
+            inputs.get("role"),
+            "NoSuchEntity",
+            f"The role with name {inputs.get('role')} cannot be found.",
+        )
+        if not trusts(role, "ec2.amazonaws.com"):
+            raise CloudError(
+                "InvalidParameterValue", f"The role {role.id} cannot be assumed by ec2.amazonaws.com"
+            )
+        if old is None:
+            in_use(
+                ctx.find(PROFILE, name=inputs["name"]),
+                "EntityAlreadyExists",
+                f"Instance Profile {inputs['name']} already exists.",
+            )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {"uniqueId": "AIPA" + letters(17), "createDate": "2026-11-24T00:00:00Z"}
+
+
+@kind
+class OpenIdConnectProvider(AwsKind):
+    type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    service, regional, global_arn = "iam", False, True
+    replace_on = frozenset({"url"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"arn:aws:iam::{ctx.account}:oidc-provider/{str(inputs['url']).removeprefix('https://')}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        if not str(inputs["url"]).startswith("https://"):
+            raise CloudError("ValidationError", "Invalid Open ID Connect Provider URL")
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {"arn": res.id, "thumbprintLists": ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]}
+
+
+@kind
+class Key(AwsKind):
+    type = KEY
+    service, arn_path, latency = "kms", "key/{id}", "kms_key"
+    replace_on = frozenset({"keyUsage", "customerMasterKeySpec", "multiRegion", "region"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        raw = token_hex(32)
+        return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        if inputs.get("policy"):
+            document(inputs["policy"])
+        window = inputs.get("deletionWindowInDays")
+        if window is not None and not 7 <= int(window) <= 30:
+            raise CloudError("ValidationException", "pendingWindowInDays must be between 7 and 30")
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {"keyId": res.id, "keyUsage": "ENCRYPT_DECRYPT", "customerMasterKeySpec": "SYMMETRIC_DEFAULT"}
+
+
+@kind
+class KeyAlias(Named):
+    type = "aws:kms/alias:Alias"
+    service, arn_path = "kms", "{name}"
+    replace_on = frozenset({"name", "namePrefix", "region"})
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        name = str(inputs["name"])
+        if not name.startswith("alias/") or name.startswith("alias/aws/"):
+            raise CloudError(
+                "ValidationException",
+                'Alias must start with the prefix "alias/". Please see the documentation',
+            )
+        if old is None:
+            in_use(
+                ctx.find(self.type, name=name),
+                "AlreadyExistsException",
+                f"An alias with the name arn:aws:kms:{ctx.region}:{ctx.account}:{name} already exists",
+            )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        target = str(res.inputs["targetKeyId"])
+        return {
+            "targetKeyArn": target
+            if target.startswith("arn:")
+            else f"arn:aws:kms:{ctx.region}:{ctx.account}:key/{target}"
+        }

@@ -1,0 +1,267 @@
+"""RDS for MySQL: a real server behind each instance.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html (names, errors)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import uuid
+from datetime import date
+
+from simcloud.aws.base import AwsKind, Named, existing, in_use, letters
+from simcloud.aws.network import SUBNET
+from simcloud.aws.secrets import drop_secret, put_secret
+from simcloud.kinds import UNKNOWN, CloudError, Context, Properties, Resource, kind
+
+SUBNET_GROUP = "aws:rds/subnetGroup:SubnetGroup"
+PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+INSTANCE = "aws:rds/instance:Instance"
+# Major versions that can be created, until when (standard support, then Extended Support unless switched off).
+VERSIONS = {"8.0": (date(2026, 7, 31), date(2029, 7, 31)), "8.4": (date(2029, 7, 31), date(2032, 7, 31))}
+RESERVED = {"rdsadmin", "mysql", "root", "all", "sys", "select", "user"}
+
+
+@kind
+class SubnetGroup(Named):
+    type = SUBNET_GROUP
+    service, arn_path, longest = "rds", "subgrp:{name}", 255
+    replace_on = frozenset({"name", "namePrefix", "region"})
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        zones: set[str] = set()
+        for subnet_id in inputs["subnetIds"]:
+            subnet = existing(ctx, SUBNET, subnet_id, "InvalidSubnet", f"Subnet {subnet_id} not found")
+            zones.add(str(subnet.get("availabilityZone")))
+        if len(zones) < 2:
+            raise CloudError(
+                "DBSubnetGroupDoesNotCoverEnoughAZs",
+                "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. "
+                f"Current AZ coverage: {', '.join(sorted(zones))}. Add subnets to cover at least 2 AZs.",
+            )
+        if old is None:
+            in_use(
+                ctx.find(SUBNET_GROUP, name=inputs["name"]),
+                "DBSubnetGroupAlreadyExists",
+                f"The DB subnet group '{inputs['name']}' already exists.",
+            )
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        users = [i for i in ctx.find(INSTANCE, dbSubnetGroupName=res.id) if i.status != "deleting"]
+        in_use(
+            users,
+            "InvalidDBSubnetGroupStateFault",
+            f"Cannot delete the subnet group '{res.id}' because at least one database instance is still using it.",
+        )
+
+
+@kind
+class ParameterGroup(Named):
+    type = PARAMETERS
+    service, arn_path, longest = "rds", "pg:{name}", 255
+    replace_on = frozenset({"name", "namePrefix", "family", "description", "region"})
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        family = str(inputs["family"])
+        if family.removeprefix("mysql") not in VERSIONS:
+            raise CloudError(
+                "InvalidParameterValue",
+                f"ParameterGroupFamily {family} is not a valid parameter group family",
+            )
+        for parameter in inputs.get("parameters") or []:
+            try:
+                ctx.world.mysql.checked({str(parameter["name"]): str(parameter["value"])})
+            except CloudError as error:
+                raise CloudError("InvalidParameterValue", error.message) from None
+
+    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        for instance in ctx.find(INSTANCE, parameterGroupName=res.id):
+            ctx.world.mysql.update(instance.get("identifier"), parameters=parameters_of(ctx, instance.inputs))
+        return {}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        users = [i for i in ctx.find(INSTANCE, parameterGroupName=res.id) if i.status != "deleting"]
+        in_use(
+            users,
+            "InvalidDBParameterGroupState",
+            f"One or more database instances are still members of this parameter group {res.id}, so the group cannot be deleted",
+        )
+
+
+def parameters_of(ctx: Context, inputs: Properties) -> dict[str, str]:
+    """Parameters of an instance's group, by name."""
+    group = ctx.by_id(PARAMETERS, str(inputs.get("parameterGroupName")))
+    return {str(p["name"]): str(p["value"]) for p in (group.inputs.get("parameters") or [])} if group else {}
+
+
+@kind
+class Instance(AwsKind):
+    type = INSTANCE
+    service = "rds"
+    latency, delete_latency, update_latency = "rds_multi_az", "rds_delete", "control_plane"
+    replace_on = frozenset(
+        {
+            "identifierPrefix",
+            "engine",
+            "username",
+            "dbName",
+            "dbSubnetGroupName",
+            "storageEncrypted",
+            "kmsKeyId",
+        }
+        | {"availabilityZone", "characterSetName", "snapshotIdentifier", "region"}
+    )
+
+    def check(self, ctx: Context, inputs: Properties) -> None:
+        if inputs.get("manageMasterUserPassword") and inputs.get("password"):
+            raise CloudError("InvalidConfiguration", '"password": conflicts with manage_master_user_password')
+        final = inputs.get("finalSnapshotIdentifier")
+        if inputs.get("skipFinalSnapshot") is False and final is None and final is not UNKNOWN:
+            raise CloudError(
+                "InvalidConfiguration",
+                "final_snapshot_identifier is required when skip_final_snapshot is false",
+            )
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"db-{letters(26)}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        identifier = str(inputs.get("identifier", ""))
+        if not re.fullmatch(r"[a-z](?:-?[a-z0-9])*", identifier) or len(identifier) > 63:
+            raise CloudError(
+                "InvalidParameterValue",
+                f"The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; "
+                f"must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens: {identifier}",
+            )
+        if old is None:
+            in_use(
+                ctx.find(INSTANCE, identifier=identifier),
+                "DBInstanceAlreadyExists",
+                "DB instance already exists",
+            )
+        version = str(inputs.get("engineVersion", "8.0"))
+        major = ".".join(version.split(".")[:2])
+        if str(inputs.get("engine")) != "mysql" or major not in VERSIONS:
+            raise CloudError(
+                "InvalidParameterCombination", f"Cannot find version {version} for {inputs.get('engine')}"
+            )
+        size, limit = int(inputs.get("allocatedStorage", 0)), inputs.get("maxAllocatedStorage")
+        if size < 20:
+            raise CloudError(
+                "InvalidParameterValue",
+                f"Invalid storage size for engine name mysql and storage type gp3: {size}",
+            )
+        if limit is not None and int(limit) <= size:
+            raise CloudError(
+                "InvalidParameterCombination", "Max storage size must be greater than storage size"
+            )
+        if not 0 <= int(inputs.get("backupRetentionPeriod", 0)) <= 35:
+            raise CloudError(
+                "InvalidParameterValue", "Invalid backup retention period. Must be between 0 and 35"
+            )
+        if str(inputs.get("username", "")).lower() in RESERVED:
+            raise CloudError(
+                "InvalidParameterValue",
+                f"MasterUsername {inputs['username']} cannot be used as it is a reserved word used by the engine",
+            )
+        if inputs.get("dbName") and not re.fullmatch(r"[A-Za-z_]\w{0,63}", str(inputs["dbName"])):
+            raise CloudError(
+                "InvalidParameterValue",
+                "DBName must begin with a letter and contain only alphanumeric characters.",
+            )
+        if not inputs.get("manageMasterUserPassword") and not inputs.get("password"):
+            raise CloudError(
+                "InvalidParameterValue",
+                "The parameter MasterUserPassword must be provided and must not be blank.",
+            )
+        group = existing(
+            ctx,
+            SUBNET_GROUP,
+            inputs.get("dbSubnetGroupName"),
+            "DBSubnetGroupNotFoundFault",
+            f"DBSubnetGroup not found: {inputs.get('dbSubnetGroupName')}",
+        )
+        del group
+        parameters = inputs.get("parameterGroupName")
+        if parameters:
+            family = existing(
+                ctx,
+                PARAMETERS,
+                parameters,
+                "DBParameterGroupNotFound",
+                f"DBParameterGroup not found: {parameters}",
+            )
+            if family.get("family") != f"mysql{major}":
+                raise CloudError(
+                    "InvalidParameterCombination",
+                    f"The parameter group {parameters} with DBParameterGroupFamily {family.get('family')} can't be used for "
+                    f"this instance. Use a parameter group with DBParameterGroupFamily mysql{major}.",
+                )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        identifier = res.inputs["identifier"]
+        return {
+            "arn": f"arn:aws:rds:{ctx.region}:{ctx.account}:db:{identifier}",
+            "identifier": identifier,
+            "resourceId": res.id,
+            "status": "available",
+            "engineVersionActual": res.inputs.get("engineVersion"),
+            "hostedZoneId": "ZLA2NUCOLGUUR",
+            "caCertIdentifier": "rds-ca-rsa2048-g1",
+        }
+
+    def create(self, ctx: Context, res: Resource) -> Properties:
+        wanted = res.inputs
+        password = str(wanted.get("password") or secrets.token_urlsafe(24))
+        endpoint = ctx.world.mysql.create(
+            str(wanted["identifier"]),
+            flavour="rds",
+            version=str(wanted.get("engineVersion", "8.0")),
+            admin=str(wanted["username"]),
+            password=password,
+            region=ctx.region,
+            parameters=parameters_of(ctx, wanted),
+            databases=[str(wanted["dbName"])] if wanted.get("dbName") else [],
+        )
+        # The address is a loopback one: MySQL is not HTTP, so no proxy could resolve RDS's name for its clients.
+        out: Properties = {
+            "address": endpoint.host,
+            "port": endpoint.port,
+            "endpoint": f"{endpoint.host}:{endpoint.port}",
+        }
+        if wanted.get("manageMasterUserPassword"):
+            name = f"rds!db-{uuid.uuid4()}"
+            value = json.dumps({"username": wanted["username"], "password": password})
+            arn = put_secret(ctx.state, ctx.world, ctx.region, name, value)
+            ctx.state.kv_put("rds:master", res.id, name)
+            secret = {
+                "secretArn": arn,
+                "secretStatus": "active",
+                "kmsKeyId": str(wanted.get("masterUserSecretKmsKeyId", "")),
+            }
+            out["masterUserSecrets"] = [secret]
+        return out
+
+    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        parameters = parameters_of(ctx, res.inputs)
+        ctx.world.mysql.update(str(res.inputs["identifier"]), parameters=parameters)
+        return {}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        if res.inputs.get("deletionProtection"):
+            raise CloudError(
+                "InvalidParameterCombination",
+                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+            )
+        if not res.inputs.get("skipFinalSnapshot") and not res.inputs.get("finalSnapshotIdentifier"):
+            raise CloudError(
+                "InvalidParameterCombination",
+                "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+            )
+        ctx.world.mysql.delete(str(res.inputs["identifier"]))
+        master = ctx.state.kv_get("rds:master", res.id)
+        if master:
+            drop_secret(ctx.state, ctx.world, master, window_days=0)
+            ctx.state.kv_delete("rds:master", res.id)

@@ -1,0 +1,133 @@
+"""Secrets Manager, in moto: the agent reads real secrets from a real API.
+
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from simcloud.aws.base import AwsKind, Named, existing, letters
+from simcloud.kinds import CloudError, Context, Properties, Resource, kind
+from simcloud.state import State
+from simcloud.world import World
+
+SECRET = "aws:secretsmanager/secret:Secret"
+_SCOPE = "aws:secrets"  # name → {"region", "arn", "value"}: what a fresh moto is filled from
+
+
+def put_secret(state: State, world: World, region: str, name: str, value: str | None) -> str:
+    """Creates the secret or gives it a new value; returns its ARN."""
+    record: dict[str, Any] = state.kv_get(_SCOPE, name) or {"region": region}
+    client = world.aws.client("secretsmanager", region)
+    try:
+        arn = client.describe_secret(SecretId=name)["ARN"]
+    except ClientError:
+        arn = client.create_secret(Name=name)["ARN"]
+    if value is not None:
+        client.put_secret_value(SecretId=name, SecretString=value)
+        record["value"] = value
+    record.setdefault("arn", arn)
+    state.kv_put(_SCOPE, name, record)
+    return str(record["arn"])
+
+
+def drop_secret(state: State, world: World, name: str, *, window_days: int) -> None:
+    """Deletes it now (window 0) or schedules that, which keeps the name taken."""
+    record = state.kv_get(_SCOPE, name)
+    if record is None:
+        return
+    client = world.aws.client("secretsmanager", record["region"])
+    if window_days:
+        client.delete_secret(SecretId=name, RecoveryWindowInDays=window_days)
+        state.kv_put(_SCOPE, name, {**record, "deleted": True})
+    else:
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        state.kv_delete(_SCOPE, name)
+
+
+def rehydrate(state: State, world: World) -> None:
+    """Fills a fresh moto after the daemon's restart. moto invents new ARNs, so lookups by the old ones go by name."""
+    for name, record in state.kv_items(_SCOPE).items():
+        client = world.aws.client("secretsmanager", record["region"])
+        client.create_secret(Name=name, **({"SecretString": record["value"]} if "value" in record else {}))
+        if record.get("deleted"):
+            client.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+
+
+@kind
+class Secret(Named):
+    type = SECRET
+    service, longest = "secretsmanager", 512
+    replace_on = frozenset({"name", "namePrefix", "region"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"arn:aws:secretsmanager:{ctx.region}:{ctx.account}:secret:{inputs['name']}-{letters(6)}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        record = ctx.state.kv_get(_SCOPE, str(inputs["name"]))
+        if old is None and record and record.get("deleted"):
+            raise CloudError(
+                "InvalidRequestException",
+                "You can't create this secret because a secret with this name is already scheduled for deletion.",
+            )
+        if old is None and record:
+            raise CloudError(
+                "ResourceExistsException",
+                f"The operation failed because the secret {inputs['name']} already exists.",
+            )
+
+    def create(self, ctx: Context, res: Resource) -> Properties:
+        arn = put_secret(ctx.state, ctx.world, ctx.region, str(res.inputs["name"]), None)
+        res.id = arn  # moto chose the ARN's suffix
+        return {"arn": arn}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        window = int(res.inputs.get("recoveryWindowInDays", 30))
+        drop_secret(ctx.state, ctx.world, str(res.inputs["name"]), window_days=window)
+
+
+@kind
+class SecretVersion(AwsKind):
+    type = "aws:secretsmanager/secretVersion:SecretVersion"
+    replace_on = frozenset({"secretId", "region"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return f"{inputs['secretId']}|{letters(32).lower()}"
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        existing(
+            ctx,
+            SECRET,
+            inputs["secretId"],
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret.",
+        )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {
+            "arn": res.inputs["secretId"],
+            "versionId": res.id.split("|")[1],
+            "versionStages": ["AWSCURRENT"],
+        }
+
+    def create(self, ctx: Context, res: Resource) -> Properties:
+        self._put(ctx, res)
+        return {}
+
+    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        self._put(ctx, res)
+        return {}
+
+    def _put(self, ctx: Context, res: Resource) -> None:
+        secret = ctx.by_id(SECRET, str(res.inputs["secretId"]))
+        assert secret is not None
+        put_secret(
+            ctx.state,
+            ctx.world,
+            ctx.region,
+            str(secret.inputs["name"]),
+            str(res.inputs.get("secretString", "")),
+        )
