@@ -1,0 +1,29 @@
+"""The Pulumi program: `prod` is AWS Seoul, `dr` is Azure Korea Central."""
+
+from __future__ import annotations
+
+import sys
+
+import pulumi
+
+from stacks.settings import SettingsError, load
+
+
+def main() -> None:
+    try:
+        settings = load(pulumi.get_stack(), pulumi.Config("planb"))
+    except SettingsError as error:
+        for line in error.lines:
+            pulumi.log.error(line)
+        sys.exit(1)
+    if settings.site == "dr":
+        from stacks import dr
+
+        dr.deploy(settings)
+    else:
+        from stacks import prod
+
+        prod.deploy(settings)
+
+
+main()

@@ -1,0 +1,145 @@
+"""AWS Seoul: wiring only. Reads the standby's outputs, so `dr` is deployed first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.backup_host import BackupHost, BackupHostArgs
+from components.aws.balancer import Balancer, BalancerArgs
+from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.database import Database, DatabaseArgs
+from components.aws.edge import Edge, EdgeArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.secrets import Secrets, SecretsArgs
+from components.aws.security import Security, SecurityArgs
+from components.workload import AwsBinding, Workload, WorkloadArgs
+from stacks.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def deploy(settings: Settings) -> None:
+    """Creates the production site and exports what the runbook needs."""
+    project = settings.project
+    region = pulumi.Config("aws").get("region") or "ap-northeast-2"
+    tags = {"Project": project, "Stack": pulumi.get_stack(), "ManagedBy": "pulumi"}
+    provider = aws.Provider("aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags))
+    opts = pulumi.ResourceOptions(provider=provider)
+    everything = pulumi.ResourceOptions(providers=[provider])
+    standby = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/dr")
+    container_url = standby.require_output("backupContainerUrl")
+
+    network = Network("network", NetworkArgs(project=project, region=region), opts)
+    security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
+    groups = {tier: group.id for tier, group in security.groups.items()}
+    secrets = Secrets("secrets", SecretsArgs(project=project, recovery_days=30 if settings.protectData else 0), opts)
+    database = Database(
+        "database",
+        DatabaseArgs(
+            project=project,
+            version=settings.mysqlVersion,
+            subnet_ids=network.subnets["rds"],
+            security_group_id=groups["rds"],
+            kms_key_arn=secrets.key_arn,
+            protect=settings.protectData,
+        ),
+        opts,
+    )
+    cluster = Cluster(
+        "cluster",
+        ClusterArgs(
+            project=project,
+            version=settings.kubernetesVersion,
+            vpc_id=network.vpc_id,
+            public_subnet_ids=network.subnets["public"],
+            subnet_ids={tier: network.subnets[tier] for tier in ("web", "was")},
+            tier_group_ids=groups,
+            kms_key_arn=secrets.key_arn,
+            node_min=settings.nodeMin,
+            node_max=settings.nodeMax,
+        ),
+        everything,
+    )
+    balancer = Balancer(
+        "balancer",
+        BalancerArgs(
+            project=project,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnets["public"],
+            security_group_id=groups["alb"],
+        ),
+        opts,
+    )
+    edge = Edge(
+        "edge",
+        EdgeArgs(
+            project=project,
+            router=(ROOT / "edge" / "router.js").read_text(encoding="utf-8"),
+            alb_dns_name=balancer.dns_name,
+            origin_key=balancer.origin_key,
+            static_site_host=standby.require_output("staticSiteHost"),
+        ),
+        opts,
+    )
+    backup_host = BackupHost(
+        "backup",
+        BackupHostArgs(
+            project=project,
+            region=region,
+            subnet_ids=network.subnets["was"],
+            security_group_id=groups["backup"],
+            kms_key_arn=secrets.key_arn,
+            container_url=container_url,
+            database_host=database.host,
+            database_port=database.port,
+            database_name=Database.NAME,
+            master_secret_arn=database.master_secret_arn,
+            app_secret_arn=secrets.arns["app"],
+            backup_secret_arn=secrets.arns["backup"],
+            interval_s=settings.backupInterval,
+        ),
+        opts,
+    )
+    Workload(
+        "workload",
+        WorkloadArgs(
+            kubeconfig=cluster.kubeconfig,
+            overlay=str(ROOT / "workload" / "overlays" / "aws"),
+            database_host=database.host,
+            database_name=Database.NAME,
+            database_user=secrets.usernames["app"],
+            database_password=secrets.passwords["app"],
+            # The application's tables are made after the database exists; pods become ready then, not before.
+            await_ready=False,
+            aws=AwsBinding(
+                project=project,
+                cluster_name=cluster.name,
+                region=region,
+                vpc_id=network.vpc_id,
+                target_group_arn=balancer.target_group_arn,
+                oidc_provider_arn=cluster.oidc_provider_arn,
+                oidc_issuer=cluster.oidc_issuer,
+            ),
+        ),
+        pulumi.ResourceOptions(providers=[provider], depends_on=[*cluster.nodes, *network.nat_ready]),
+    )
+    outputs = {
+        "edgeUrl": pulumi.Output.concat("https://", edge.domain_name),
+        "distributionId": edge.distribution_id,
+        "keyValueStoreArn": edge.store_arn,
+        "albDnsName": balancer.dns_name,
+        "databaseHost": database.host,
+        "databasePort": database.port,
+        "databaseName": Database.NAME,
+        "databaseMasterSecretArn": database.master_secret_arn,
+        "appSecretArn": secrets.arns["app"],
+        "backupSecretArn": secrets.arns["backup"],
+        "backupHostTag": backup_host.tag,
+        "backupInterval": settings.backupInterval,
+        "region": region,
+    }
+    for name, value in outputs.items():
+        pulumi.export(name, value)

@@ -1,0 +1,121 @@
+"""The configuration of both stacks: read once, typed, validated offline.
+
+Every wrong value gets one line that names the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+NONE = "none"  # Pulumi's config has no empty value
+
+
+class Tier(StrEnum):
+    """What the standby has; each is a superset of the one before."""
+
+    PILOT_LIGHT = "pilot-light"
+    EMERGENCY = "emergency"
+    FULL = "full"
+
+    def has(self, other: Tier) -> bool:
+        order = list(Tier)
+        return order.index(self) >= order.index(other)
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; `lines` says why, one line a wrong value."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _matching(pattern: str, allowed: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(allowed)
+        return value
+
+    return AfterValidator(check)
+
+
+Project = Annotated[str, _matching(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")]
+Account = Annotated[str, _matching(r"[a-z0-9]{3,24}", "3 to 24 lower-case letters and digits (Azure's rule)")]
+Minor = Annotated[str, _matching(r"1\.\d{2}", "a Kubernetes minor version such as 1.35")]
+Image = Annotated[str, _matching(r"[^\s@]+@sha256:[0-9a-f]{64}", "an image pinned by digest: name@sha256:…")]
+Backup = Annotated[str, _matching(r"none|[\w./-]{1,200}", "the name of a backup, or none")]
+Run = Annotated[str, _matching(r"none|[A-Za-z0-9._-]{1,64}", "letters, digits, dots and dashes, or none")]
+
+
+class Settings(BaseModel):
+    """Every key of the namespace `planb:`, by its own name in camelCase."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: Literal["prod", "dr"]
+    project: Project = "blue"
+    tier: Tier = Tier.PILOT_LIGHT
+    kubernetesVersion: Minor = "1.35"  # noqa: N815 (the key's own name, so that messages show it)
+    mysqlVersion: Literal["8.0", "8.4"] = "8.0"  # noqa: N815
+    databaseHa: bool = False  # noqa: N815
+    nodeMin: Annotated[int, Field(ge=1, le=20)] = 2  # noqa: N815
+    nodeMax: Annotated[int, Field(ge=1, le=20)] = 4  # noqa: N815
+    backupInterval: Annotated[int, Field(ge=5, le=86_400)] = 300  # noqa: N815
+    backupRetentionDays: Annotated[int, Field(ge=1, le=365)] = 30  # noqa: N815
+    storageAccount: Account = "bloberry01"  # noqa: N815
+    agentImage: Image = "docker.io/planb/agent@sha256:" + "0" * 64  # noqa: N815
+    restoreJob: Literal["none", "restore", "backup"] = "none"  # noqa: N815
+    restoreBackup: Backup = NONE  # noqa: N815
+    restoreRun: Run = NONE  # noqa: N815
+    protectData: bool = True  # noqa: N815
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        if self.nodeMin > self.nodeMax:
+            raise ValueError(f"planb:nodeMin is {self.nodeMin}: it must not be greater than planb:nodeMax ({self.nodeMax})")
+        if self.mysqlVersion == "8.4" and self.site == "dr" and self.tier.has(Tier.EMERGENCY):
+            raise ValueError(
+                "planb:mysqlVersion is 8.4: Azure takes it only through an API version that this release does not "
+                "use yet; use 8.0 on the standby"
+            )
+        if self.restoreJob == "restore" and NONE in (self.restoreBackup, self.restoreRun):
+            raise ValueError("planb:restoreJob is restore: planb:restoreBackup and planb:restoreRun must be set with it")
+        return self
+
+
+class ConfigReader(Protocol):
+    """What we need of `pulumi.Config`."""
+
+    def get(self, key: str) -> str | None: ...
+
+
+def load(stack: str, config: ConfigReader) -> Settings:
+    """The settings of a stack; SettingsError with one line a wrong value.
+
+    The stack's name decides the site: `dr` and names that end with `-dr` are the standby, all others production.
+    """
+    raw: dict[str, Any] = {"site": "dr" if re.fullmatch(r"(.*-)?dr", stack) else "prod"}
+    for name in Settings.model_fields:
+        value = config.get(name) if name != "site" else None
+        if value is not None:
+            raw[name] = value
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError([_line(item) for item in error.errors()]) from None
+
+
+def _line(error: Any) -> str:
+    """"planb:tier is 'fulll': allowed are 'pilot-light', 'emergency' or 'full'"."""
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
+    key, value = error["loc"][0], error["input"]
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    reason = reason.replace("Input should be", "allowed is").replace("allowed is 'pilot", "allowed are 'pilot")
+    if error["type"] == "value_error":
+        reason = f"allowed is {reason}"
+    return f"planb:{key} is {value!r}: {reason}"
