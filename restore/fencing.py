@@ -35,10 +35,7 @@ class Active(BaseModel):
         raw = container.read(BLOB)
         if raw is None:
             return None
-        try:
-            return cls.model_validate_json(raw)
-        except ValidationError:
-            raise CorruptBackup("does not say which site is active", where=f"{container}/{BLOB}") from None
+        return _parsed(raw, container)
 
     def write(self, container: Container) -> None:
         """Record it, unless a later epoch is recorded already; writing the same again is fine.
@@ -57,7 +54,7 @@ class Active(BaseModel):
                     "another process recorded the active site", where=f"{container}/{BLOB}"
                 ) from None
             return
-        now = Active.model_validate_json(stored[0])
+        now = _parsed(stored[0], container)
         if (now.epoch, now.site) == (self.epoch, self.site):
             return
         if now.epoch >= self.epoch:
@@ -67,6 +64,13 @@ class Active(BaseModel):
                 meaning="Another failover or failback has happened since.",
             )
         container.write(BLOB, body, if_match=stored[1])
+
+
+def _parsed(raw: bytes, container: Container) -> Active:
+    try:
+        return Active.model_validate_json(raw)
+    except ValidationError:
+        raise CorruptBackup("does not say which site is active", where=f"{container}/{BLOB}") from None
 
 
 def require_active(container: Container, site: Site) -> None:
