@@ -64,7 +64,9 @@ class Workload(pulumi.ComponentResource):
             opts=own,
         )
         url = pulumi.Output.concat(
-            "jdbc:mysql://", args.database_host, f":3306/{args.database_name}?sslMode=VERIFY_IDENTITY&connectTimeout=2000"
+            "jdbc:mysql://",
+            args.database_host,
+            f":3306/{args.database_name}?sslMode=VERIFY_IDENTITY&connectTimeout=2000",
         )
         secret = k8s.core.v1.Secret(
             f"{name}-database",
@@ -142,7 +144,9 @@ class Workload(pulumi.ComponentResource):
                 "targetGroupARN": aws.target_group_arn,
                 "targetType": "ip",
             },
-            opts=pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=[controller, manifests])),
+            opts=pulumi.ResourceOptions.merge(
+                own, pulumi.ResourceOptions(depends_on=[controller, manifests])
+            ),
         )
 
 

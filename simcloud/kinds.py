@@ -128,6 +128,10 @@ class Kind:
         moved = {path.split(".")[0] for path in self.replace_on if value(old, path) != value(new, path)}
         return [name for name in changed if name in moved]
 
+    def latency_of(self, inputs: Properties) -> str | None:
+        """The row of `latency.TABLE` for creating it with these inputs."""
+        return self.latency
+
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         """Where the resource lives, and with which region it goes dark."""
         return ctx.region if self.regional else "global"

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from google.rpc import status_pb2
-from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from simcloud import sdktypes
@@ -63,7 +64,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return plugin_pb2.PluginInfo(version="0.0.0")
+        return plugin_pb2.PluginInfo(version=metadata.version(sdktypes.PACKAGES[self.package].replace("_", "-")))
 
     def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
         return empty_pb2.Empty()
@@ -251,7 +252,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     ) -> Any:
         """One call: darkness, faults, retries of throttling; records it; failures in the cloud's words."""
         clock, region = self.cloud.clock, kind.region_of(ctx, inputs)
-        row = kind.latency if op == "create" else self._row(kind, op)
+        row = kind.latency_of(inputs) if op == "create" else self._row(kind, op)
         started, error = time.time(), None
         try:
             if ctx.world.network.is_dark(region):
@@ -302,7 +303,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             )
             state.put(resource)
         try:
-            wait = clock.modelled(kind.latency)
+            wait = clock.modelled(kind.latency_of(inputs))
             if self.cloud.faults.fails_halfway(kind.type):
                 clock.sleep(wait / 2)
                 resource.outputs = {**dict(kind.defaults), **kind.outputs(ctx, resource)}
@@ -367,12 +368,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         return {**resource.inputs, **{k: v for k, v in resource.outputs.items() if v is not None}}
 
     def _abort_partial(self, context: grpc.ServicerContext, partial: Resource, message: str) -> None:
-        detail = errors_pb2.ErrorCause(message=message)
         init = provider_pb2.ErrorResourceInitFailed(
             id=partial.id,
             properties=to_struct(self._state_of(partial)),
             inputs=to_struct(partial.inputs),
-            reasons=[detail.message],
+            reasons=[message],
         )
         packed = any_pb2.Any()
         packed.Pack(init)

@@ -35,7 +35,9 @@ def deploy(settings: Settings) -> None:
     network = Network("network", NetworkArgs(project=project, region=region), opts)
     security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
     groups = {tier: group.id for tier, group in security.groups.items()}
-    secrets = Secrets("secrets", SecretsArgs(project=project, recovery_days=30 if settings.protectData else 0), opts)
+    secrets = Secrets(
+        "secrets", SecretsArgs(project=project, recovery_days=30 if settings.protectData else 0), opts
+    )
     database = Database(
         "database",
         DatabaseArgs(

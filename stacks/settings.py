@@ -43,7 +43,9 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Project = Annotated[str, _matching(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")]
+Project = Annotated[
+    str, _matching(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
+]
 Account = Annotated[str, _matching(r"[a-z0-9]{3,24}", "3 to 24 lower-case letters and digits (Azure's rule)")]
 Minor = Annotated[str, _matching(r"1\.\d{2}", "a Kubernetes minor version such as 1.35")]
 Image = Annotated[str, _matching(r"[^\s@]+@sha256:[0-9a-f]{64}", "an image pinned by digest: name@sha256:…")]
@@ -59,31 +61,35 @@ class Settings(BaseModel):
     site: Literal["prod", "dr"]
     project: Project = "blue"
     tier: Tier = Tier.PILOT_LIGHT
-    kubernetesVersion: Minor = "1.35"  # noqa: N815 (the key's own name, so that messages show it)
-    mysqlVersion: Literal["8.0", "8.4"] = "8.0"  # noqa: N815
-    databaseHa: bool = False  # noqa: N815
-    nodeMin: Annotated[int, Field(ge=1, le=20)] = 2  # noqa: N815
-    nodeMax: Annotated[int, Field(ge=1, le=20)] = 4  # noqa: N815
-    backupInterval: Annotated[int, Field(ge=5, le=86_400)] = 300  # noqa: N815
-    backupRetentionDays: Annotated[int, Field(ge=1, le=365)] = 30  # noqa: N815
-    storageAccount: Account = "bloberry01"  # noqa: N815
-    agentImage: Image = "docker.io/planb/agent@sha256:" + "0" * 64  # noqa: N815
-    restoreJob: Literal["none", "restore", "backup"] = "none"  # noqa: N815
-    restoreBackup: Backup = NONE  # noqa: N815
-    restoreRun: Run = NONE  # noqa: N815
-    protectData: bool = True  # noqa: N815
+    kubernetesVersion: Minor = "1.35"
+    mysqlVersion: Literal["8.0", "8.4"] = "8.0"
+    databaseHa: bool = False
+    nodeMin: Annotated[int, Field(ge=1, le=20)] = 2
+    nodeMax: Annotated[int, Field(ge=1, le=20)] = 4
+    backupInterval: Annotated[int, Field(ge=5, le=86_400)] = 300
+    backupRetentionDays: Annotated[int, Field(ge=1, le=365)] = 30
+    storageAccount: Account = "bloberry01"
+    agentImage: Image = "docker.io/planb/agent@sha256:" + "0" * 64
+    restoreJob: Literal["none", "restore", "backup"] = "none"
+    restoreBackup: Backup = NONE
+    restoreRun: Run = NONE
+    protectData: bool = True
 
     @model_validator(mode="after")
     def _together(self) -> Settings:
         if self.nodeMin > self.nodeMax:
-            raise ValueError(f"planb:nodeMin is {self.nodeMin}: it must not be greater than planb:nodeMax ({self.nodeMax})")
+            raise ValueError(
+                f"planb:nodeMin is {self.nodeMin}: it must not be greater than planb:nodeMax ({self.nodeMax})"
+            )
         if self.mysqlVersion == "8.4" and self.site == "dr" and self.tier.has(Tier.EMERGENCY):
             raise ValueError(
                 "planb:mysqlVersion is 8.4: Azure takes it only through an API version that this release does not "
                 "use yet; use 8.0 on the standby"
             )
         if self.restoreJob == "restore" and NONE in (self.restoreBackup, self.restoreRun):
-            raise ValueError("planb:restoreJob is restore: planb:restoreBackup and planb:restoreRun must be set with it")
+            raise ValueError(
+                "planb:restoreJob is restore: planb:restoreBackup and planb:restoreRun must be set with it"
+            )
         return self
 
 
@@ -110,12 +116,14 @@ def load(stack: str, config: ConfigReader) -> Settings:
 
 
 def _line(error: Any) -> str:
-    """"planb:tier is 'fulll': allowed are 'pilot-light', 'emergency' or 'full'"."""
+    """ "planb:tier is 'fulll': allowed are 'pilot-light', 'emergency' or 'full'"."""
     if not error["loc"]:
         return str(error["msg"]).removeprefix("Value error, ")
     key, value = error["loc"][0], error["input"]
     reason = str(error["msg"]).removeprefix("Value error, ")
-    reason = reason.replace("Input should be", "allowed is").replace("allowed is 'pilot", "allowed are 'pilot")
+    reason = reason.replace("Input should be", "allowed is").replace(
+        "allowed is 'pilot", "allowed are 'pilot"
+    )
     if error["type"] == "value_error":
         reason = f"allowed is {reason}"
     return f"planb:{key} is {value!r}: {reason}"

@@ -96,7 +96,11 @@ class BackupHost(pulumi.ComponentResource):
             {
                 "container_url": args.container_url,
                 "region": args.region,
-                "database": {"host": args.database_host, "port": args.database_port, "name": args.database_name},
+                "database": {
+                    "host": args.database_host,
+                    "port": args.database_port,
+                    "name": args.database_name,
+                },
                 "master_secret_arn": args.master_secret_arn,
                 "app_secret_arn": args.app_secret_arn,
                 "backup_secret_arn": args.backup_secret_arn,
@@ -140,7 +144,9 @@ class BackupHost(pulumi.ComponentResource):
             ),
             instance_refresh=autoscaling.GroupInstanceRefreshArgs(strategy="Rolling"),
             tags=[
-                autoscaling.GroupTagArgs(key="Name", value=f"{args.project}-backup", propagate_at_launch=True),
+                autoscaling.GroupTagArgs(
+                    key="Name", value=f"{args.project}-backup", propagate_at_launch=True
+                ),
                 autoscaling.GroupTagArgs(key="Role", value="backup", propagate_at_launch=True),
             ],
             # Without its permissions the agent's first minutes would be failures.

@@ -27,7 +27,9 @@ class Balancer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("planb:aws:Balancer", name, None, opts)
-        self.origin_key = RandomPassword(f"{name}-origin-key", length=40, special=False, opts=child(self)).result
+        self.origin_key = RandomPassword(
+            f"{name}-origin-key", length=40, special=False, opts=child(self)
+        ).result
         balancer = lb.LoadBalancer(
             f"{name}-alb",
             name=f"{args.project}-alb",
@@ -47,7 +49,12 @@ class Balancer(pulumi.ComponentResource):
             protocol="HTTP",
             deregistration_delay=30,
             health_check=lb.TargetGroupHealthCheckArgs(
-                path=HEALTH_PATH, interval=10, timeout=5, healthy_threshold=2, unhealthy_threshold=3, matcher="200"
+                path=HEALTH_PATH,
+                interval=10,
+                timeout=5,
+                healthy_threshold=2,
+                unhealthy_threshold=3,
+                matcher="200",
             ),
             tags=tags(f"{args.project}-web"),
             opts=child(self),

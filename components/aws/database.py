@@ -93,4 +93,6 @@ class Database(pulumi.ComponentResource):
         self.master_secret_arn: pulumi.Output[str] = instance.master_user_secrets.apply(
             lambda found: found[0].secret_arn or ""
         )
-        self.register_outputs({"host": self.host, "port": self.port, "masterSecretArn": self.master_secret_arn})
+        self.register_outputs(
+            {"host": self.host, "port": self.port, "masterSecretArn": self.master_secret_arn}
+        )

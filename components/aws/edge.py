@@ -70,7 +70,9 @@ class Edge(pulumi.ComponentResource):
                     connection_attempts=CONNECT_ATTEMPTS,
                     connection_timeout=CONNECT_TIMEOUT_S,
                     custom_headers=[
-                        cloudfront.DistributionOriginCustomHeaderArgs(name=ORIGIN_HEADER, value=args.origin_key)
+                        cloudfront.DistributionOriginCustomHeaderArgs(
+                            name=ORIGIN_HEADER, value=args.origin_key
+                        )
                     ],
                     custom_origin_config=_custom("http-only"),
                 ),
@@ -120,7 +122,9 @@ class Edge(pulumi.ComponentResource):
             restrictions=cloudfront.DistributionRestrictionsArgs(
                 geo_restriction=cloudfront.DistributionRestrictionsGeoRestrictionArgs(restriction_type="none")
             ),
-            viewer_certificate=cloudfront.DistributionViewerCertificateArgs(cloudfront_default_certificate=True),
+            viewer_certificate=cloudfront.DistributionViewerCertificateArgs(
+                cloudfront_default_certificate=True
+            ),
             tags=tags(f"{args.project}-edge"),
             opts=child(self),
         )

@@ -40,7 +40,9 @@ class Network(pulumi.ComponentResource):
             tags=tags(f"{project}-vpc"),
             opts=child(self),
         )
-        gateway = ec2.InternetGateway(f"{name}-igw", vpc_id=vpc.id, tags=tags(f"{project}-igw"), opts=child(self))
+        gateway = ec2.InternetGateway(
+            f"{name}-igw", vpc_id=vpc.id, tags=tags(f"{project}-igw"), opts=child(self)
+        )
         made: dict[str, list[ec2.Subnet]] = {tier: [] for tier in TIERS}
         base = args.cidr.split(".0.0/")[0]
         # Load balancers find their subnets by these tags (AWS Load Balancer Controller, subnet discovery).
@@ -99,7 +101,9 @@ class Network(pulumi.ComponentResource):
     def _table(
         self, kind: str, name: str, project: str, vpc: ec2.Vpc, subnets: list[ec2.Subnet]
     ) -> ec2.RouteTable:
-        table = ec2.RouteTable(f"{name}-{kind}", vpc_id=vpc.id, tags=tags(f"{project}-{kind}"), opts=child(self))
+        table = ec2.RouteTable(
+            f"{name}-{kind}", vpc_id=vpc.id, tags=tags(f"{project}-{kind}"), opts=child(self)
+        )
         for subnet in subnets:
             own = subnet._name.removeprefix(f"{name}-")  # pyright: ignore[reportPrivateUsage]
             ec2.RouteTableAssociation(

@@ -36,7 +36,9 @@ class Secrets(pulumi.ComponentResource):
             tags=tags(f"{args.project}-data"),
             opts=child(self),
         )
-        kms.Alias(f"{name}-key", name=f"alias/{args.project}-data", target_key_id=key.key_id, opts=child(self))
+        kms.Alias(
+            f"{name}-key", name=f"alias/{args.project}-data", target_key_id=key.key_id, opts=child(self)
+        )
         self.key_arn: pulumi.Output[str] = key.arn
         self.passwords: dict[str, pulumi.Output[str]] = {}
         self.arns: dict[str, pulumi.Output[str]] = {}
@@ -57,9 +59,14 @@ class Secrets(pulumi.ComponentResource):
                 tags=tags(f"{args.project}-db-{role}"),
                 opts=child(self),
             )
-            value = password.result.apply(lambda text, user=username: json.dumps({"username": user, "password": text}))
+            value = password.result.apply(
+                lambda text, user=username: json.dumps({"username": user, "password": text})
+            )
             secretsmanager.SecretVersion(
-                f"{name}-{role}", secret_id=secret.arn, secret_string=pulumi.Output.secret(value), opts=child(self)
+                f"{name}-{role}",
+                secret_id=secret.arn,
+                secret_string=pulumi.Output.secret(value),
+                opts=child(self),
             )
             self.passwords[role] = password.result
             self.arns[role] = secret.arn

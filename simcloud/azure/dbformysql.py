@@ -87,7 +87,7 @@ class Server(ArmKind):
     )
     shows = frozenset({"systemData"})
 
-    def latency_of(self, inputs: Properties) -> str:
+    def latency_of(self, inputs: Properties) -> str | None:
         """The latency row for these inputs: a standby doubles the work."""
         return "mysql_flexible_ha" if wants_ha(inputs) else "mysql_flexible"
 

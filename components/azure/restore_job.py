@@ -1,0 +1,137 @@
+"""The restore job: a container group inside the VNet, so that the database never needs a public address."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_azure_native import authorization, containerinstance, managedidentity
+
+from components.naming import child
+
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"  # built-in: Storage Blob Data Contributor
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobIdentityArgs:
+    """`subscription_id` scopes the role's definition."""
+
+    project: str
+    resource_group: pulumi.Input[str]
+    location: str
+    subscription_id: pulumi.Input[str]
+    container_id: pulumi.Input[str]
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class JobIdentity(pulumi.ComponentResource):
+    """Part of the pilot light: Entra takes minutes to spread a new role, which a failover does not have."""
+
+    def __init__(self, name: str, args: JobIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("planb:azure:JobIdentity", name, None, opts)
+        identity = managedidentity.UserAssignedIdentity(
+            f"{name}-identity",
+            resource_name_=f"id-restore-{args.project}",
+            resource_group_name=args.resource_group,
+            location=args.location,
+            tags=args.tags,
+            opts=child(self),
+        )
+        # It reads backups, and writes its progress and, at failback, Azure's backup: this container and no other.
+        authorization.RoleAssignment(
+            f"{name}-blobs",
+            role_assignment_name=str(uuid.uuid5(uuid.NAMESPACE_URL, f"planb/{args.project}/restore-blobs")),
+            scope=args.container_id,
+            principal_id=identity.principal_id,
+            principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+            role_definition_id=pulumi.Output.concat(
+                "/subscriptions/",
+                args.subscription_id,
+                f"/providers/Microsoft.Authorization/roleDefinitions/{BLOB_CONTRIBUTOR}",
+            ),
+            opts=child(self),
+        )
+        self.id: pulumi.Output[str] = identity.id
+        self.client_id: pulumi.Output[str] = identity.client_id
+        self.register_outputs({"id": self.id, "clientId": self.client_id})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreJobArgs:
+    """`kind` is restore or backup; `run` names its progress blob; `backup` is what a restore loads."""
+
+    project: str
+    resource_group: pulumi.Input[str]
+    location: str
+    image: str
+    kind: str
+    run: str
+    backup: str
+    subnet_id: pulumi.Input[str]
+    identity: JobIdentity
+    container_url: pulumi.Input[str]
+    database_host: pulumi.Input[str]
+    database_name: str
+    admin_user: str
+    admin_password: pulumi.Input[str]
+    app_user: str
+    app_password: pulumi.Input[str]
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class RestoreJob(pulumi.ComponentResource):
+    """Runs `planb-agent job` once; a new run replaces the group."""
+
+    def __init__(self, name: str, args: RestoreJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("planb:azure:RestoreJob", name, None, opts)
+        plain: dict[str, pulumi.Input[str]] = {
+            "PLANB_JOB": args.kind,
+            "PLANB_RUN": args.run,
+            "PLANB_CONTAINER_URL": args.container_url,
+            "PLANB_DB_HOST": args.database_host,
+            "PLANB_DB_NAME": args.database_name,
+            "PLANB_DB_USER": args.admin_user,
+            "PLANB_APP_USER": args.app_user,
+            "AZURE_CLIENT_ID": args.identity.client_id,
+        }
+        if args.kind == "restore":
+            plain["PLANB_BACKUP"] = args.backup
+            # Repeating a failover must be able to load over what an interrupted one left.
+            plain["PLANB_REPLACE"] = "true"
+        secret = {"PLANB_DB_PASSWORD": args.admin_password, "PLANB_APP_PASSWORD": args.app_password}
+        variables = [
+            containerinstance.EnvironmentVariableArgs(name=key, value=value) for key, value in plain.items()
+        ]
+        variables += [
+            containerinstance.EnvironmentVariableArgs(name=key, secure_value=value)
+            for key, value in secret.items()
+        ]
+        group = containerinstance.ContainerGroup(
+            f"{name}-group",
+            container_group_name=f"ci-restore-{args.project}-{args.run}",
+            resource_group_name=args.resource_group,
+            location=args.location,
+            os_type="Linux",
+            restart_policy="Never",
+            identity=containerinstance.ContainerGroupIdentityArgs(
+                type=containerinstance.ResourceIdentityType.USER_ASSIGNED,
+                user_assigned_identities=[args.identity.id],
+            ),
+            subnet_ids=[containerinstance.ContainerGroupSubnetIdArgs(id=args.subnet_id)],
+            containers=[
+                containerinstance.ContainerArgs(
+                    name="agent",
+                    image=args.image,
+                    command=["planb-agent", "job"],
+                    environment_variables=variables,
+                    resources=containerinstance.ResourceRequirementsArgs(
+                        requests=containerinstance.ResourceRequestsArgs(cpu=2, memory_in_gb=4)
+                    ),
+                )
+            ],
+            tags=args.tags,
+            opts=child(self),
+        )
+        self.group_name: pulumi.Output[str] = group.name
+        self.register_outputs({"groupName": self.group_name})
