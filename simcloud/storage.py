@@ -7,6 +7,7 @@ Azurite speaks HTTPS with a certificate for `<account>.blob.core.windows.net` an
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import os
 import secrets
@@ -84,6 +85,8 @@ class StorageAccounts:
     def enable_static_website(self, account: str, index: str, error_404: str) -> None:
         """From now on `<account>.z12.web.core.windows.net` serves the container `$web`."""
         record = self._record(account)
+        with contextlib.suppress(ResourceExistsError):
+            self.service(account).create_container(WEB)  # as Azure does when the website is switched on
         record["website"] = {"index": index, "error_404": error_404}
         self._state.kv_put(_SCOPE, account, record)
         self._start_site(account)

@@ -28,11 +28,6 @@ from toolchain.problem import SetupProblem
 from toolchain.progress import say
 
 PINS = Path(__file__).parent / "pins.toml"
-HOST_SCRIPT = """#!{python}
-from toolchain.language_host import main
-
-main()
-"""
 
 
 def main() -> int:
@@ -97,12 +92,6 @@ def _link(tools: dict[str, Path], bin_dir: Path) -> None:
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(tool)
-    host = bin_dir / "pulumi-language-python"
-    if tools["pulumi"].is_relative_to(cache.root()):  # ours: it comes without a language host
-        host.write_text(HOST_SCRIPT.format(python=bin_dir / "python"))
-        host.chmod(0o755)
-    else:
-        host.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,14 +137,15 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
 
 def _interpreter(info: Any) -> tuple[str, str]:
-    """The Python and the exec script of the project's `virtualenv` option, else those that run this host."""
-    bin_dir = Path(sys.executable).parent
+    """The Python of the project's `virtualenv` option, else the one that runs this host; and the program starter."""
+    python = sys.executable
     virtualenv = json_format.MessageToDict(info.options).get("virtualenv")
     if virtualenv:
-        candidate = Path(info.root_directory, str(virtualenv), "bin")
-        if (candidate / "python").exists():
-            bin_dir = candidate
-    return str(bin_dir / "python"), str(bin_dir / "pulumi-language-python-exec")
+        candidate = Path(info.root_directory, str(virtualenv), "bin", "python")
+        if candidate.exists():
+            python = str(candidate)
+    cli = shutil.which("pulumi") or "pulumi"  # the starter came with the CLI, beside it
+    return python, str(Path(cli).resolve().with_name("pulumi-language-python-exec"))
 
 
 def main() -> None:
