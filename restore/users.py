@@ -42,7 +42,7 @@ def bootstrap(
     ensure_app(admin, database, app, unlock=False)
     _ensure(admin, backup)
     admin.execute(f"GRANT {BACKUP_GLOBAL} ON *.* TO %s@'%%'", [backup.user])
-    admin.execute(f"GRANT {BACKUP_LOCAL} ON {_granted(database)}.* TO %s@'%%'", [backup.user])
+    admin.execute(f"GRANT {BACKUP_LOCAL} ON {_granted(admin, database)}.* TO %s@'%%'", [backup.user])
     try:
         admin.execute(
             "CALL mysql.rds_set_configuration('binlog retention hours', %s)", [binlog_retention_hours]
@@ -57,7 +57,7 @@ def bootstrap(
 def ensure_app(admin: Session, database: str, app: Account, *, unlock: bool) -> None:
     """Create the application's user or set its password, and grant it DML on the database."""
     _ensure(admin, app)
-    admin.execute(f"GRANT {APP} ON {_granted(database)}.* TO %s@'%%'", [app.user])
+    admin.execute(f"GRANT {APP} ON {_granted(admin, database)}.* TO %s@'%%'", [app.user])
     if unlock:
         unfence(admin, app.user)
 
@@ -116,6 +116,8 @@ def _kill(admin: Session, connection: int) -> None:
     raise refused
 
 
-def _granted(database: str) -> str:
-    """A database's name in GRANT, where _ and % are patterns."""
-    return quoted(database.replace("\\", "\\\\").replace("_", r"\_").replace("%", r"\%")).replace("%", "%%")
+def _granted(admin: Session, database: str) -> str:
+    """A database's name in GRANT: there _ and % are patterns, unless the server has partial revokes."""
+    if admin.variable("partial_revokes") != "ON":
+        database = database.replace("\\", "\\\\").replace("_", r"\_").replace("%", r"\%")
+    return quoted(database).replace("%", "%%")

@@ -252,6 +252,7 @@ def target(tls: Tls) -> Iterator[Server]:
             "--log-bin-trust-function-creators=ON",
             "--sql-generate-invisible-primary-key=ON",
             "--lower-case-table-names=1",
+            "--partial-revokes=ON",  # then names in GRANT are no patterns
             "--server-id=12",
         ],
     )

@@ -152,13 +152,14 @@ def test_a_finished_restore_is_not_repeated_over_new_writes(
     clean_target: Server, container: Container, make_database: MakeDatabase, backup_user: BackupUser
 ) -> None:
     manifest = take_backup(backup_user(make_database(*petclinic(200))), container)
-    db = clean_target.admin("petclinic")
+    db = clean_target.admin("pet_clinic")
     account = Account("planb_app", SecretStr(APP_PASSWORD))
     assert not restore(db, container, manifest.name, app=account).already
-    clean_target.root("INSERT INTO petclinic.owners (first_name) VALUES ('new customer')")
+    with Session(clean_target.database("pet_clinic", "planb_app", APP_PASSWORD)) as session:
+        session.execute("INSERT INTO owners (first_name) VALUES ('new customer')")
     again = restore(db, container, manifest.name, app=account)
     assert again.already and again.tables == manifest.tables
-    assert clean_target.root("SELECT COUNT(*) FROM petclinic.owners WHERE first_name = 'new customer'") == (
+    assert clean_target.root("SELECT COUNT(*) FROM pet_clinic.owners WHERE first_name = 'new customer'") == (
         (1,),
     )
 

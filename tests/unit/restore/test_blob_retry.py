@@ -101,7 +101,5 @@ def test_a_stop_ends_it_at_once() -> None:
     patient = Limits(deadline_s=60, first_wait_s=30, longest_wait_s=60)
     calls = Calls(*[_answer(503, headers={"Retry-After": "60"})] * 3)
     with pytest.raises(Interrupted):
-        with_retries(
-            Calls(_answer(503, headers={"Retry-After": "60"})), where="blob", limits=patient, stop=stop
-        )
+        with_retries(calls, where="blob", limits=patient, stop=stop)
     assert time.monotonic() - began < 2
