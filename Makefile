@@ -4,6 +4,8 @@ ifeq ($(PYTHON),)
 PYTHON = python3
 endif
 BIN := .venv/bin
+# Some machines switch byte code off; then every start of Python would compile the cloud SDKs anew.
+export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup drill test test-fast lint fmt lock clean

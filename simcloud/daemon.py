@@ -127,6 +127,7 @@ class Daemon:
             "SSL_CERT_FILE": bundle,
             "AWS_CA_BUNDLE": bundle,
             "PLANB_MYSQL_CA_FILE": bundle,
+            "PYTHONDONTWRITEBYTECODE": "",  # set, it makes every run compile the cloud SDKs anew
             "PATH": os.environ["PATH"],
         }
 

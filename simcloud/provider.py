@@ -24,7 +24,7 @@ from simcloud import sdktypes
 from simcloud.faults import Clock, Faults
 from simcloud.kinds import FUNCTIONS, KINDS, UNKNOWN, CloudError, Context, Kind, Properties, Resource
 from simcloud.state import Operation, State
-from simcloud.wire import from_struct, has_unknown, to_struct
+from simcloud.wire import from_struct, secret_keys, to_struct
 from simcloud.world import World
 
 DARK_TIMEOUT_S = 60.0  # modelled: how long a real provider tries before it says that it cannot connect
@@ -61,7 +61,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     # -- the plugin's own life --
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.ProviderHandshakeResponse()
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         return plugin_pb2.PluginInfo(version=metadata.version(sdktypes.PACKAGES[self.package].replace("_", "-")))
@@ -87,7 +87,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         self._config[context.peer()] = {
             key: _parsed(value) for key, value in from_struct(request.args).items()
         }
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
 
     def config_of(self, context: grpc.ServicerContext) -> Properties:
         return self._config.get(context.peer(), {})
@@ -112,7 +112,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             kind.check(ctx, inputs)
         except CloudError as error:
             return provider_pb2.CheckResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
-        return provider_pb2.CheckResponse(inputs=to_struct(inputs))
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs, secret_keys(request.news)))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
@@ -145,10 +145,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         kind = self.must(request.urn, context)
         inputs = from_struct(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=to_struct(self._previewed(request.urn, inputs, {})))
+            seen = self._previewed(request.urn, inputs, {})
+            return provider_pb2.CreateResponse(properties=to_struct(seen, secret_keys(request.properties)))
         ctx = self.context(request.urn, context)
         resource = self._run(context, "create", kind, ctx, inputs, lambda: self._create(kind, ctx, inputs))
-        return provider_pb2.CreateResponse(id=resource.id, properties=to_struct(self._state_of(resource)))
+        state = to_struct(self._state_of(resource), secret_keys(request.properties))
+        return provider_pb2.CreateResponse(id=resource.id, properties=state)
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
@@ -161,7 +163,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         resource = self._run(
             context, "update", kind, ctx, inputs, lambda: self._update(kind, ctx, request.id, inputs)
         )
-        return provider_pb2.UpdateResponse(properties=to_struct(self._state_of(resource)))
+        return provider_pb2.UpdateResponse(properties=to_struct(self._state_of(resource), secret_keys(request.news)))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
@@ -205,8 +207,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             key: outputs[key] if key in outputs and outputs[key] != before.get(key) else value
             for key, value in resource.inputs.items()
         }
+        secret = secret_keys(request.inputs, request.properties)
         return provider_pb2.ReadResponse(
-            id=request.id, inputs=to_struct(inputs), properties=to_struct(self._state_of(seen))
+            id=request.id, inputs=to_struct(inputs, secret), properties=to_struct(self._state_of(seen), secret)
         )
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -415,4 +418,3 @@ def _verb(op: str) -> str:
     return {"create": "creating", "update": "updating", "delete": "deleting", "read": "reading"}[op]
 
 
-__all__ = ["Cloud", "ProviderServer", "Refused", "has_unknown", "serve"]

@@ -44,11 +44,26 @@ def _plain(value: struct_pb2.Value) -> Any:
     return value.bool_value if kind == "bool_value" else None
 
 
-def to_struct(properties: Properties) -> struct_pb2.Struct:
-    """The other way; UNKNOWN becomes the engine's sentinel."""
+def to_struct(properties: Properties, secret: frozenset[str] = frozenset()) -> struct_pb2.Struct:
+    """The other way; UNKNOWN becomes the engine's sentinel, and properties named in `secret` are marked so."""
     struct = struct_pb2.Struct()
-    struct.update(cast("dict[str, Any]", _sendable(properties)))
+    plain = cast("dict[str, Any]", _sendable(properties))
+    struct.update({key: {SIGNATURE: SECRET, "value": v} if key in secret else v for key, v in plain.items()})
     return struct
+
+
+def secret_keys(*structs: struct_pb2.Struct) -> frozenset[str]:
+    """Properties that hold a secret at whatever depth: the answer has to keep them secret as a whole."""
+    return frozenset(key for struct in structs for key, value in struct.fields.items() if _holds_secret(value))
+
+
+def _holds_secret(value: struct_pb2.Value) -> bool:
+    if value.HasField("struct_value"):
+        fields = value.struct_value.fields
+        if SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET:
+            return True
+        return any(_holds_secret(item) for item in fields.values())
+    return value.HasField("list_value") and any(_holds_secret(item) for item in value.list_value.values)
 
 
 def _sendable(value: Any) -> Any:

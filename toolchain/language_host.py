@@ -149,12 +149,14 @@ def _interpreter(info: Any) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Serves until the engine ends us; Ctrl-C is the engine's to handle, which then sends Cancel."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Serves until the engine interrupts us, which it does when it is done (and waits five seconds for)."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
+    # A terminal's Ctrl-C does not come here: the engine gives its plugins a process group of their own.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(0))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

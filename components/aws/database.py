@@ -40,6 +40,8 @@ class Database(pulumi.ComponentResource):
             "slow_query_log": "1",
             "long_query_time": "2",
             "binlog_format": "ROW",
+            # Off by default on RDS; restoring a backup with triggers or functions would be refused.
+            "log_bin_trust_function_creators": "1",
             # Azure's default; with RDS's own (0) a name's case would mean something else after a restore.
             "lower_case_table_names": "1",
             "character_set_server": "utf8mb4",

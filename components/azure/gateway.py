@@ -134,6 +134,6 @@ class Gateway(pulumi.ComponentResource):
         )
         # Known only once it exists, hash and all: the runbook writes it to the edge at cutover.
         self.host: pulumi.Output[str] = pulumi.Output.all(address.dns_settings, gateway.id).apply(
-            lambda values: values[0].fqdn if values[0] else ""
+            lambda values: values[0]["fqdn"] if values[0] else ""
         )
         self.register_outputs({"host": self.host})
