@@ -88,10 +88,13 @@ class _Cluster(pulumi.ComponentResource):
                 ],
             }
             role = aws.iam.Role(f"{name}-eksRole-role", assume_role_policy=json.dumps(trust), opts=child)
-        subnets = inputs.get("subnetIds") or [
-            *(inputs.get("publicSubnetIds") or []),
-            *(inputs.get("privateSubnetIds") or []),
-        ]
+        # Inputs that depend on other resources come as Outputs, lists and maps too.
+        subnets = pulumi.Output.all(
+            inputs.get("subnetIds"), inputs.get("publicSubnetIds"), inputs.get("privateSubnetIds")
+        ).apply(lambda lists: [item for found in lists for item in found or []])
+        tags = pulumi.Output.all(inputs.get("tags"), inputs.get("clusterTags")).apply(
+            lambda maps: {key: value for found in maps for key, value in (found or {}).items()}
+        )
         mode = inputs.get("authenticationMode")
         self.eks = aws.eks.Cluster(
             f"{name}-eksCluster",
@@ -112,7 +115,7 @@ class _Cluster(pulumi.ComponentResource):
                 "endpoint_public_access": inputs.get("endpointPublicAccess"),
                 "public_access_cidrs": inputs.get("publicAccessCidrs"),
             },
-            tags={**(inputs.get("tags") or {}), **(inputs.get("clusterTags") or {})} or None,
+            tags=tags,
             opts=child,
         )
         issuer = self.eks.identities[0].oidcs[0].issuer
@@ -123,7 +126,7 @@ class _Cluster(pulumi.ComponentResource):
             )
         kubeconfig = pulumi.Output.all(
             self.eks.endpoint, self.eks.name, self.eks.certificate_authority
-        ).apply(lambda values: _kubeconfig(str(values[0]), str(values[1]), str(values[2].data)))
+        ).apply(lambda values: _kubeconfig(str(values[0]), str(values[1]), str(values[2]["data"])))
         self.state: dict[str, Any] = {
             "eksCluster": self.eks,
             "kubeconfig": kubeconfig,
@@ -143,8 +146,11 @@ class _NodeGroup(pulumi.ComponentResource):
         role = inputs.get("nodeRoleArn")
         if role is None:
             role = inputs["nodeRole"].arn
-        scaling = inputs.get("scalingConfig") or {"desiredSize": 2, "minSize": 1, "maxSize": 2}
+        scaling = pulumi.Output.from_input(inputs.get("scalingConfig")).apply(
+            lambda given: given or {"desiredSize": 2, "minSize": 1, "maxSize": 2}
+        )
         template = inputs.get("launchTemplate")
+        launch = pulumi.Output.from_input(template) if template is not None else None
         self.group = aws.eks.NodeGroup(
             name,
             cluster_name=inputs.get("clusterName")
@@ -160,11 +166,10 @@ class _NodeGroup(pulumi.ComponentResource):
             },
             labels=inputs.get("labels"),
             launch_template={
-                "id": template.get("id"),
-                "name": template.get("name"),
-                "version": template["version"],
+                "id": launch.apply(lambda given: given.get("id")),
+                "version": launch["version"],
             }
-            if template
+            if launch is not None
             else None,
             ami_type=inputs.get("amiType"),
             capacity_type=inputs.get("capacityType"),

@@ -41,10 +41,11 @@ class AwsKind(Kind):
 
     def outputs(self, ctx: Context, res: Resource) -> Properties:
         default_tags = (ctx.provider_config.get("defaultTags") or {}).get("tags") or {}
+        own: Any = res.inputs.get("tags") or {}
         common: Properties = {
             "arn": self.arn(ctx, res) if self.arn_path else None,
             "region": res.inputs.get("region") or ctx.region,
-            "tagsAll": {**default_tags, **(res.inputs.get("tags") or {})},
+            "tagsAll": {**default_tags, **own} if isinstance(own, dict) else None,
             "ownerId": ctx.account,
         }
         shape = sdktypes.shape(self.type)
