@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from runbook.errors import PlanBError, Refused, UsageError
 
 MODES = ("aws", "azure", "maintenance")
@@ -41,7 +43,7 @@ class EdgeSwitch:
         try:
             etag = str(self._client.describe_key_value_store(KvsARN=self._arn)["ETag"])
             items = {i["Key"]: i["Value"] for i in self._client.list_keys(KvsARN=self._arn)["Items"]}
-        except Exception as error:
+        except (BotoCoreError, ClientError) as error:
             raise self._unreachable(error) from None
         return EdgeState(
             items.get("mode", "aws"), items.get("azureHost", NO_HOST), int(items.get("epoch", "1")), etag
@@ -73,7 +75,7 @@ class EdgeSwitch:
         ]
         try:
             answer = self._client.update_keys(KvsARN=self._arn, IfMatch=before.etag, Puts=puts)
-        except Exception as error:
+        except (BotoCoreError, ClientError) as error:
             if "Conflict" in type(error).__name__ or "Conflict" in str(error):
                 raise Refused(
                     "somebody else switched the edge at this moment",

@@ -7,6 +7,8 @@ import shlex
 import time
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from runbook.errors import PlanBError
 
 POLL_S = 0.5
@@ -39,7 +41,7 @@ def run(tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: fl
             time.sleep(POLL_S)
     except PlanBError:
         raise
-    except Exception as error:
+    except (BotoCoreError, ClientError) as error:
         raise PlanBError(
             f"Systems Manager does not answer ({type(error).__name__})",
             resource=where,

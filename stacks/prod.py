@@ -133,6 +133,8 @@ def deploy(settings: Settings) -> None:
         "distributionId": edge.distribution_id,
         "keyValueStoreArn": edge.store_arn,
         "albDnsName": balancer.dns_name,
+        # The runbook asks AWS past the edge, and the load balancer answers only with this.
+        "originKey": pulumi.Output.secret(balancer.origin_key),
         "databaseHost": database.host,
         "databasePort": database.port,
         "databaseName": Database.NAME,

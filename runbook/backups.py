@@ -1,0 +1,91 @@
+"""Which backup to restore: the newest that is whole, read to the last byte before anything touches a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from runbook.errors import PlanBError, Refused
+
+if TYPE_CHECKING:
+    from restore.blobs import Container
+    from restore.models import Manifest
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`skipped` are newer ones that were found unusable, with the reason and the loss they cost in seconds."""
+
+    name: str
+    manifest: Manifest
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    cost_s: float = 0.0
+
+
+def container(url: str) -> Container:
+    """The backup container; PlanBError when storage refuses or is not there."""
+    from restore.blobs import open_container
+    from restore.errors import DataPlaneError
+
+    try:
+        return open_container(url)
+    except DataPlaneError as error:
+        raise translated(error) from None
+
+
+def choose(store: Container, *, at: datetime | None = None) -> Choice:
+    """The newest sound backup (not after `at`), every byte of it checked.
+
+    Raises Refused when there is none; nothing has been touched then.
+    """
+    from restore import catalog, verify
+    from restore.errors import CorruptBackup, DataPlaneError, MissingBackup
+
+    try:
+        listed = catalog.list_backups(store)
+    except DataPlaneError as error:
+        raise translated(error) from None
+    skipped: list[tuple[str, str]] = []
+    newest: datetime | None = None
+    for backup in listed:
+        taken = backup.server_utc
+        if at is not None and (taken is None or taken > at):
+            continue
+        newest = newest or taken
+        reason = backup.reason
+        if backup.state == "valid" and backup.manifest is not None:
+            try:
+                verify.verify_backup(store, backup)
+            except (CorruptBackup, MissingBackup) as error:
+                reason = error.what
+            except DataPlaneError as error:
+                raise translated(error) from None
+            else:
+                cost = (newest - backup.manifest.server_utc).total_seconds() if newest else 0.0
+                return Choice(backup.name, backup.manifest, skipped, cost)
+        skipped.append((backup.name, reason))
+    found = "; ".join(f"{name}: {why}" for name, why in skipped[:3]) or "there is none at all"
+    raise Refused(
+        f"no backup can be restored ({found})",
+        resource=f"{store}",
+        meaning="no database was touched; customers keep seeing the maintenance page while AWS is down",
+        next_step="planb backup list, or restore from another copy of the container",
+    )
+
+
+def age_s(manifest: Manifest) -> float:
+    """Seconds since the instant that the backup shows."""
+    return (datetime.now(UTC) - manifest.server_utc).total_seconds()
+
+
+def translated(error: Exception) -> PlanBError:
+    """A data plane error in the runbook's words; its exit code is kept."""
+    fields = {name: str(getattr(error, name, "")) for name in ("what", "where", "meaning", "next_step")}
+    cls = Refused if getattr(error, "exit_code", 1) == 3 else PlanBError
+    return cls(
+        fields["what"] or str(error),
+        resource=fields["where"],
+        meaning=fields["meaning"],
+        next_step=fields["next_step"],
+    )

@@ -1,0 +1,267 @@
+"""`planb failover`: from a dark AWS to the service on Azure, in steps that can be killed and repeated.
+
+assess → fence → provision ∥ restore → verify → cutover → confirm. The restore starts as soon as the database exists,
+while cluster and gateway are still being built. Nothing on this path needs AWS's region to answer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from runbook import backups, graph, journal, probes, sites
+from runbook.engine import Engine, Operation, Update
+from runbook.errors import PlanBError, Refused
+from runbook.events import Bus, Recorder, Sink
+from runbook.graph import Step
+from runbook.sites import DR, Sites
+
+RTO_BUDGET_S = 900.0
+RESTORE_TIMEOUT_S = 1800.0
+VERIFY_TIMEOUT_S = 600.0
+CONFIRM_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """`accept_loss` goes on although AWS still serves, whose newest writes would be left behind."""
+
+    to: str = "full"
+    at: datetime | None = None
+    accept_loss: bool = False
+
+
+@dataclass
+class Result:
+    """What happened. Times of steps are epoch seconds (start, end)."""
+
+    epoch: int
+    resumed: bool
+    backup: str
+    restored_to: datetime
+    skipped: list[tuple[str, str]]
+    cost_s: float
+    tables: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    times: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    operations: list[Operation] = field(default_factory=list[Operation])
+    dependencies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    cutover_at: float = 0.0
+
+
+class Failover:
+    """One run; the plan is `steps()`."""
+
+    def __init__(self, site: Sites, options: Options, bus: Bus, epoch: int) -> None:
+        self._sites, self._options, self._bus, self.epoch = site, options, bus, epoch
+        self._provision_failed = threading.Event()
+        self.update = Update()
+        self._memory: dict[str, dict[str, Any]] = {}
+
+    @property
+    def run_id(self) -> str:
+        return f"failover-{self.epoch}"
+
+    def steps(self) -> list[Step]:
+        plan = [
+            Step("assess", "choosing the newest whole backup", self._keep("assess", self.assess)),
+            Step(
+                "fence",
+                "maintenance at the edge, AWS fenced off",
+                self._keep("fence", self.fence),
+                ("assess",),
+            ),
+            Step(
+                "provision",
+                f"building the standby ({self._options.to})",
+                self._keep("provision", self.provision),
+                ("fence",),
+            ),
+            Step(
+                "restore",
+                "restoring inside the standby's network",
+                self._keep("restore", self.restore),
+                ("fence",),
+            ),
+        ]
+        if self._options.to != "full":
+            return plan
+        return [
+            *plan,
+            Step(
+                "verify",
+                "asking the application on Azure",
+                self._keep("verify", self.verify),
+                ("provision", "restore"),
+            ),
+            Step("cutover", "switching the edge to Azure", self._keep("cutover", self.cutover), ("verify",)),
+            Step("confirm", "asking through the edge", self._keep("confirm", self.confirm), ("cutover",)),
+        ]
+
+    def remember(self, step: str, result: dict[str, Any]) -> None:
+        """What a step returned in the run that is being resumed."""
+        self._memory[step] = result
+
+    def _keep(self, name: str, act: Any) -> Any:
+        def run() -> dict[str, Any]:
+            self._memory[name] = act()
+            return self._memory[name]
+
+        return run
+
+    # -- steps --
+
+    def assess(self) -> dict[str, Any]:
+        mode = self._sites.edge.read().mode
+        if mode == "azure":
+            raise Refused(
+                "Azure serves already",
+                resource="edge",
+                meaning="nothing was changed",
+                next_step="planb status; to return to AWS: planb failback",
+            )
+        serves = self._sites.aws_serves()
+        if serves and not self._options.accept_loss:
+            raise Refused(
+                "AWS still serves",
+                resource="load balancer",
+                meaning="what was written since the newest backup would be left behind; nothing was changed",
+                next_step="planb status; to go on all the same: planb failover --accept-loss",
+            )
+        choice = backups.choose(self._sites.store, at=self._options.at)
+        for name, why in choice.skipped:
+            self._bus.emit("note", f"{name} cannot be used: {why}")
+        if choice.skipped:
+            self._bus.emit(
+                "note",
+                f"falling back to {choice.name}: {choice.cost_s:.0f} s more are lost than with the newest one",
+            )
+        age = backups.age_s(choice.manifest)
+        self._bus.emit("note", f"restoring {choice.name}, {age:.0f} s old; writes since then will be missing")
+        return {
+            "backup": choice.name,
+            "restored_to": choice.manifest.server_utc.isoformat(),
+            "skipped": choice.skipped,
+            "cost_s": choice.cost_s,
+        }
+
+    def fence(self) -> dict[str, Any]:
+        from restore.errors import DataPlaneError
+        from restore.fencing import Active
+
+        state = self._sites.edge.read()
+        if not (state.mode == "maintenance" and state.epoch == self.epoch):
+            self._sites.edge.write(state, mode="maintenance", epoch=self.epoch)
+        try:
+            Active(epoch=self.epoch, site="azure").write(self._sites.store)
+        except DataPlaneError as error:
+            raise backups.translated(error) from None
+        self._bus.emit("customers", "the maintenance page")
+        return {"epoch": self.epoch}
+
+    def provision(self) -> dict[str, Any]:
+        self._sites.engine.set_config(
+            DR,
+            tier=self._options.to,
+            restoreJob="restore",
+            restoreBackup=str(self._memory["assess"]["backup"]),
+            restoreRun=self.run_id,
+        )
+        self.update = sites.provision(self._sites, self._bus, "provision", self._provision_failed)
+        dr = self._sites.dr
+        return {"gatewayHost": dr.get("gatewayHost"), "databaseHost": dr.get("databaseHost")}
+
+    def restore(self) -> dict[str, Any]:
+        done = sites.follow(
+            self._sites,
+            self._bus,
+            "restore",
+            self.run_id,
+            self._provision_failed,
+            timeout_s=RESTORE_TIMEOUT_S,
+        )
+        return {
+            "backup": done.backup,
+            "tables": {name: [t.rows, t.checksum] for name, t in done.tables.items()},
+        }
+
+    def verify(self) -> dict[str, Any]:
+        host = self._memory["provision"]["gatewayHost"]
+        base = f"http://{host}"
+        if not probes.wait_until(lambda: probes.serving(base), timeout_s=VERIFY_TIMEOUT_S):
+            last = probes.health(base)
+            raise PlanBError(
+                f"the application does not answer (last status {last.status})",
+                resource=base,
+                meaning="customers keep seeing the maintenance page; the data is restored",
+                next_step="kubectl get pods -A on the standby's cluster, then run the same command again",
+            )
+        return {"url": base}
+
+    def cutover(self) -> dict[str, Any]:
+        host = str(self._memory["provision"]["gatewayHost"])
+        state = self._sites.edge.read()
+        if not (state.mode == "azure" and state.azure_host == host and state.epoch == self.epoch):
+            self._sites.edge.write(state, mode="azure", epoch=self.epoch, azure_host=host)
+        return {"at": time.time()}
+
+    def confirm(self) -> dict[str, Any]:
+        if not probes.wait_until(self._sites.edge_serves, timeout_s=CONFIRM_TIMEOUT_S, every_s=0.2):
+            raise PlanBError(
+                "the switch was written but requests through the edge are not served",
+                resource=self._sites.edge_url,
+                meaning="customers see the maintenance page",
+                next_step="planb edge show, then run the same command again",
+            )
+        self._bus.emit("customers", "the service, on Azure")
+        return {"at": time.time()}
+
+
+def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Event | None = None) -> Result:
+    """Runs or resumes the failover. Errors are `PlanBError`s; a resumed run repeats only what was not verified."""
+    recorder = Recorder()
+    bus = Bus(*sinks, recorder)
+    site = Sites(engine)
+    with _lock(site, "planb failover") as lease:
+        open_epoch = journal.unfinished(site.store, "failover")
+        epoch = open_epoch or site.edge.read().epoch + 1
+        log = journal.Journal(site.store, "failover", epoch, lease)
+        failover = Failover(site, options, bus, epoch)
+        bus.emit(
+            "run", f"failover {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
+        )
+        plan = failover.steps()
+        for step in plan:
+            known = log.result_of(step.name)
+            if known is not None:
+                failover.remember(step.name, known)
+        try:
+            outcome = graph.run(plan, bus, log, stop or threading.Event())
+        except Refused:
+            # Refused before anything was done: there is nothing to resume.
+            if log.result_of("fence") is None and "fence" not in failover._memory:
+                log.close(outcome="refused")
+            raise
+        log.close(outcome="done")
+    assess, restored = outcome.results["assess"], outcome.results["restore"]
+    result = Result(
+        epoch=epoch,
+        resumed=open_epoch is not None,
+        backup=str(assess["backup"]),
+        restored_to=datetime.fromisoformat(str(assess["restored_to"])),
+        skipped=[(name, why) for name, why in assess["skipped"]],
+        cost_s=float(assess["cost_s"]),
+        tables={name: (int(rows), str(check)) for name, (rows, check) in restored["tables"].items()},
+        times=outcome.times,
+        operations=failover.update.operations,
+        dependencies=failover.update.dependencies,
+        cutover_at=float(outcome.results.get("cutover", {}).get("at", 0.0)),
+    )
+    bus.emit("done", f"the service runs on Azure, restored to {result.restored_to:%H:%M:%S} UTC", epoch=epoch)
+    return result
+
+
+def _lock(site: Sites, what: str) -> journal.JournalLock:
+    return journal.JournalLock(site.store, what)

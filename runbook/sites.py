@@ -1,0 +1,135 @@
+"""What both runbooks know of the two sites: stack outputs, the edge, the backup container, the provisioning step."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from runbook import backups, probes
+from runbook.edge_switch import EdgeSwitch
+from runbook.engine import Engine, Operation, Update
+from runbook.errors import PlanBError, Refused
+from runbook.events import Bus
+
+if TYPE_CHECKING:
+    from restore.jobs import Progress
+
+PROD, DR = "prod", "dr"
+JOB_POLL_S = 0.5
+# What a person wants to see of an update; everything else is counted only.
+NOTABLE = {
+    "azure-native:dbformysql:Server": "database",
+    "azure-native:containerservice:ManagedCluster": "cluster",
+    "azure-native:containerservice:AgentPool": "pool",
+    "azure-native:network:ApplicationGateway": "gateway",
+    "azure-native:containerinstance:ContainerGroup": "restore-group",
+}
+
+
+class Sites:
+    """Outputs are read once; a run sees one consistent picture."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.prod = engine.outputs(PROD)
+        self.dr = engine.outputs(DR)
+        for stack, outputs, needed in (
+            (PROD, self.prod, "keyValueStoreArn"),
+            (DR, self.dr, "backupContainerUrl"),
+        ):
+            if not outputs.get(needed):
+                raise Refused(
+                    f"it has no output {needed}",
+                    resource=f"stack {stack}",
+                    meaning="nothing was changed",
+                    next_step=f"deploy it: pulumi up -s {stack}",
+                )
+        self.edge = EdgeSwitch(str(self.prod["keyValueStoreArn"]))
+        self.edge_url = str(self.prod["edgeUrl"])
+        self.store = backups.container(str(self.dr["backupContainerUrl"]))
+
+    def refresh_dr(self) -> dict[str, Any]:
+        self.dr = self.engine.outputs(DR)
+        return self.dr
+
+    def aws_serves(self) -> bool:
+        """Whether AWS answers behind its load balancer, asked past the edge; within ten seconds."""
+        import requests
+
+        host, key = self.prod.get("albDnsName"), self.prod.get("originKey")
+        headers = {"X-PlanB-Origin-Key": str(key)}
+        try:
+            answer = requests.get(f"http://{host}/actuator/health", headers=headers, timeout=(2, 5))
+        except requests.RequestException:
+            return False
+        return answer.ok
+
+    def edge_serves(self, times: int = 3) -> bool:
+        """Several requests in a row through the edge, each with a row of the database."""
+        return all(probes.known_row(self.edge_url).ok for _ in range(times))
+
+
+def provision(sites: Sites, bus: Bus, step: str, failed: threading.Event) -> Update:
+    """`up` of the standby with its sub-steps on the screen; sets `failed` so that followers give up."""
+
+    def show(operation: Operation) -> None:
+        label = NOTABLE.get(operation.type)
+        if label:
+            name = f"{step}.{operation.name if label == 'pool' else label}"
+            verb = {"delete": "deleting", "create": "creating"}.get(operation.op, operation.op)
+            if operation.finished_at:
+                bus.emit("finished", f"{verb} {operation.name}", step=name)
+            else:
+                bus.emit("started", f"{verb} {operation.name}", step=name)
+
+    try:
+        update = sites.engine.up(DR, show)
+    except BaseException:
+        failed.set()
+        raise
+    sites.refresh_dr()
+    return update
+
+
+def follow(
+    sites: Sites, bus: Bus, step: str, run: str, failed: threading.Event, *, timeout_s: float
+) -> Progress:
+    """Follows a container job by its progress blob until it ends; PlanBError with its own reason if it failed."""
+    from restore.errors import DataPlaneError
+    from restore.jobs import Progress
+
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            progress = Progress.read(sites.store, run)
+        except DataPlaneError as error:
+            raise backups.translated(error) from None
+        if progress is not None:
+            share = f" {progress.bytes_done / progress.bytes_total:.0%}" if progress.bytes_total else ""
+            bus.emit("progress", f"{progress.phase}{share}", step=step)
+            if progress.state == "succeeded":
+                return progress
+            if progress.state == "failed":
+                error = progress.error
+                raise PlanBError(
+                    error.what if error else "the job failed without a reason",
+                    resource=error.where if error else f"job {run}",
+                    meaning=error.meaning if error else "",
+                    next_step=(error.next_step if error else "")
+                    or "planb backup list, then the same command again",
+                )
+        if failed.is_set() and progress is None:
+            raise PlanBError(
+                "its container never started, since the update failed",
+                resource=f"job {run}",
+                meaning="no data was touched",
+                next_step="see the failed step, then run the same command again",
+            )
+        time.sleep(JOB_POLL_S)
+    raise PlanBError(
+        f"no result within {timeout_s:.0f} s",
+        resource=f"job {run}",
+        meaning="it may still be running in the standby's network",
+        next_step="run the same command again to go on following it",
+    )
