@@ -68,6 +68,10 @@ class Failback:
     def remember(self, step: str, result: dict[str, Any]) -> None:
         self._memory[step] = result
 
+    def did(self, step: str) -> bool:
+        """Whether the step was done, in this run or the one that it resumes."""
+        return step in self._memory
+
     def _keep(self, name: str, act: Any) -> Any:
         def run() -> dict[str, Any]:
             self._memory[name] = act()
@@ -195,7 +199,7 @@ def run(engine: Engine, sinks: list[Sink], stop: threading.Event | None = None) 
         try:
             outcome = graph.run(plan, bus, log, stop or threading.Event())
         except Refused:
-            if log.result_of("fence-aws") is None and "fence-aws" not in failback._memory:
+            if log.result_of("fence-aws") is None and not failback.did("fence-aws"):
                 log.close(outcome="refused")
             raise
         log.close(outcome="done")

@@ -104,6 +104,10 @@ class Failover:
         """What a step returned in the run that is being resumed."""
         self._memory[step] = result
 
+    def did(self, step: str) -> bool:
+        """Whether the step was done, in this run or the one that it resumes."""
+        return step in self._memory
+
     def _keep(self, name: str, act: Any) -> Any:
         def run() -> dict[str, Any]:
             self._memory[name] = act()
@@ -241,7 +245,7 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
             outcome = graph.run(plan, bus, log, stop or threading.Event())
         except Refused:
             # Refused before anything was done: there is nothing to resume.
-            if log.result_of("fence") is None and "fence" not in failover._memory:
+            if log.result_of("fence") is None and not failover.did("fence"):
                 log.close(outcome="refused")
             raise
         log.close(outcome="done")

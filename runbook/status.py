@@ -1,0 +1,137 @@
+"""`planb status`: both sites, the edge, the newest backup and the last run, on one screen; half-blind if it must be."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from runbook import backups, journal, probes
+from runbook.engine import Engine
+from runbook.errors import PlanBError
+from runbook.sites import DR, Sites
+
+
+def gather(engine: Engine) -> dict[str, Any]:
+    """Everything that can be known now; a part that does not answer says so instead of failing the whole."""
+    site = Sites(engine)
+    facts: dict[str, Any] = {"at": time.time(), "edge_url": site.edge_url}
+    try:
+        edge = site.edge.read()
+        facts["edge"] = {"mode": edge.mode, "epoch": edge.epoch, "azure_host": edge.azure_host}
+    except PlanBError as error:
+        facts["edge"] = {"unknown": error.what}
+    through = probes.known_row(site.edge_url)
+    facts["customers"] = (
+        "service" if through.ok else ("maintenance page" if through.status == 503 else "nothing")
+    )
+    facts["aws"] = {"serves": site.aws_serves(), "region": site.prod.get("region")}
+    tier = site.dr.get("tier")
+    host = site.dr.get("gatewayHost")
+    facts["azure"] = {
+        "tier": tier,
+        "serves": probes.serving(f"http://{host}") if host else False,
+        "location": site.dr.get("location"),
+    }
+    facts["backup"] = _backup(site)
+    facts["last_run"] = _last_run(site)
+    facts["interval_s"] = int(
+        engine.config("prod").get("planb:backupInterval", site.prod.get("backupInterval", 300))
+    )
+    facts["stacks"] = {DR: len(engine.resources(DR)), "prod": len(engine.resources("prod"))}
+    return facts
+
+
+def _backup(site: Sites) -> dict[str, Any]:
+    from restore import catalog
+    from restore.errors import DataPlaneError
+
+    try:
+        listed = catalog.list_backups(site.store)
+    except DataPlaneError as error:
+        return {"unknown": backups.translated(error).what}
+    newest = next((b for b in listed if b.state == "valid" and b.manifest), None)
+    if newest is None or newest.manifest is None:
+        return {"newest": None, "count": len(listed)}
+    return {
+        "newest": newest.name,
+        "age_s": backups.age_s(newest.manifest),
+        "rows": newest.manifest.rows,
+        "bytes": newest.manifest.data.bytes,
+        "count": len(listed),
+        "unusable": sum(1 for b in listed if b.state != "valid"),
+    }
+
+
+def _last_run(site: Sites) -> dict[str, Any] | None:
+    found = journal.runs(site.store)
+    if not found:
+        return None
+    kind, epoch, entries = found[-1]
+    closed = next((e for e in entries if e["event"] == "closed"), None)
+    return {
+        "kind": kind,
+        "epoch": epoch,
+        "at": entries[-1]["at"] if entries else None,
+        "outcome": closed["outcome"] if closed else "interrupted: run the same command again to resume",
+    }
+
+
+def table(facts: dict[str, Any]) -> Any:
+    """The screen."""
+    from rich.table import Table
+    from rich.text import Text
+
+    def light(good: bool | None, text: str) -> Text:
+        return Text(text, style={True: "green", False: "red", None: "yellow"}[good])
+
+    rows = Table.grid(padding=(0, 3))
+    edge, backup, run = facts["edge"], facts["backup"], facts["last_run"]
+    served = facts["customers"] == "service"
+    rows.add_row("Customers", light(served, f"see the {facts['customers']}"), facts["edge_url"])
+    rows.add_row(
+        "Edge",
+        edge.get("mode") or light(None, f"unknown: {edge['unknown']}"),
+        f"epoch {edge.get('epoch', '?')}",
+    )
+    active = edge.get("mode")
+    aws, azure = facts["aws"], facts["azure"]
+    rows.add_row(
+        f"AWS {aws['region']}",
+        light(
+            aws["serves"] or (None if active == "azure" else False),
+            "serves" if aws["serves"] else "does not answer",
+        ),
+        "",
+    )
+    quiet = azure["tier"] == "pilot-light"
+    text = (
+        "pilot light"
+        if quiet
+        else f"tier {azure['tier']}, {'serves' if azure['serves'] else 'does not serve yet'}"
+    )
+    rows.add_row(f"Azure {azure['location']}", light(True if quiet else azure["serves"], text), "")
+    if backup.get("newest"):
+        fresh = backup["age_s"] <= 2 * facts["interval_s"] or active == "azure"
+        size = f"{backup['rows']:,} rows, {backup['bytes'] / 1e6:.1f} MB"
+        rows.add_row(
+            "Newest backup", light(fresh, f"{backup['age_s']:.0f} s old"), f"{backup['newest']} ({size})"
+        )
+        if backup["unusable"]:
+            rows.add_row(
+                "",
+                light(None, f"{backup['unusable']} of {backup['count']} cannot be used"),
+                "planb backup list",
+            )
+    else:
+        rows.add_row(
+            "Newest backup", light(False, backup.get("unknown") or "there is none that can be used"), ""
+        )
+    if run:
+        when = datetime.fromtimestamp(run["at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if run["at"] else ""
+        rows.add_row(
+            "Last run",
+            light(run["outcome"] == "done", f"{run['kind']} {run['epoch']}: {run['outcome']}"),
+            when,
+        )
+    return rows
