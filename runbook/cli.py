@@ -235,7 +235,7 @@ def restore(
     from runbook import failover as runbook
     from runbook.screen import sinks_for
 
-    options = runbook.Options(to="emergency", at=_time(at), accept_loss=True)
+    options = runbook.Options(to="emergency", at=_time(at), accept_loss=True, switch=False)
     if dry_run:
         _dry(options)
         return

@@ -32,6 +32,8 @@ class Options:
     to: str = "full"
     at: datetime | None = None
     accept_loss: bool = False
+    switch: bool = True
+    """False restores into the standby's database and leaves the edge and who is active as they are."""
 
 
 @dataclass
@@ -62,7 +64,11 @@ class Failover:
 
     @property
     def run_id(self) -> str:
-        return f"failover-{self.epoch}"
+        return f"{self.kind}-{self.epoch}"
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self._options)
 
     def steps(self) -> list[Step]:
         plan = [
@@ -223,18 +229,24 @@ class Failover:
         return {"at": time.time()}
 
 
+def kind_of(options: Options) -> str:
+    """What the journal calls a run with these options."""
+    return "failover" if options.switch else "restore"
+
+
 def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Event | None = None) -> Result:
     """Runs or resumes the failover. Errors are `PlanBError`s; a resumed run repeats only what was not verified."""
     recorder = Recorder()
     bus = Bus(*sinks, recorder)
     site = Sites(engine)
-    with _lock(site, "planb failover") as lease:
-        open_epoch = journal.unfinished(site.store, "failover")
+    kind = kind_of(options)
+    with journal.JournalLock(site.store, f"planb {kind}") as lease:
+        open_epoch = journal.unfinished(site.store, kind)
         epoch = open_epoch or site.edge.read().epoch + 1
-        log = journal.Journal(site.store, "failover", epoch, lease)
+        log = journal.Journal(site.store, kind, epoch, lease)
         failover = Failover(site, options, bus, epoch)
         bus.emit(
-            "run", f"failover {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
+            "run", f"{kind} {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
         )
         plan = failover.steps()
         for step in plan:
@@ -245,7 +257,7 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
             outcome = graph.run(plan, bus, log, stop or threading.Event())
         except Refused:
             # Refused before anything was done: there is nothing to resume.
-            if log.result_of("fence") is None and not failover.did("fence"):
+            if not failover.did("provision") and not failover.did("fence"):
                 log.close(outcome="refused")
             raise
         log.close(outcome="done")
@@ -263,9 +275,10 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
         dependencies=failover.update.dependencies,
         cutover_at=float(outcome.results.get("cutover", {}).get("at", 0.0)),
     )
-    bus.emit("done", f"the service runs on Azure, restored to {result.restored_to:%H:%M:%S} UTC", epoch=epoch)
+    what = (
+        "the service runs on Azure"
+        if options.switch and options.to == "full"
+        else "the standby's database is there"
+    )
+    bus.emit("done", f"{what}, restored to {result.restored_to:%H:%M:%S} UTC", epoch=epoch)
     return result
-
-
-def _lock(site: Sites, what: str) -> journal.JournalLock:
-    return journal.JournalLock(site.store, what)

@@ -86,12 +86,15 @@ def table(facts: dict[str, Any]) -> Any:
         return Text(text, style={True: "green", False: "red", None: "yellow"}[good])
 
     rows = Table.grid(padding=(0, 3))
+    rows.add_column(no_wrap=True)
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
     edge, backup, run = facts["edge"], facts["backup"], facts["last_run"]
     served = facts["customers"] == "service"
     rows.add_row("Customers", light(served, f"see the {facts['customers']}"), facts["edge_url"])
     rows.add_row(
         "Edge",
-        edge.get("mode") or light(None, f"unknown: {edge['unknown']}"),
+        edge.get("mode") or light(None, "unknown: it does not answer"),
         f"epoch {edge.get('epoch', '?')}",
     )
     active = edge.get("mode")

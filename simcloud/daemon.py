@@ -40,6 +40,8 @@ NEEDED = {
     "node": "Node.js ≥ 18: sudo apt-get install nodejs, or https://nodejs.org/",
     "kustomize": "kustomize ≥ 5 (make setup)",
 }
+KVS_DOMAIN = "cloudfront-kvs.global.api.aws"
+ACCOUNT = "123456789012"
 PASSPHRASE = "planb-embedded-clouds"
 
 
@@ -113,6 +115,8 @@ class Daemon:
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "AWS_ENDPOINT_URL": self.world.aws.url,
+            # This service puts the account before the endpoint's name, so it needs one that the proxy resolves.
+            "AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE": f"http://{KVS_DOMAIN}",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": "ap-northeast-2",
@@ -148,6 +152,8 @@ class Daemon:
         self.network.start()
         self.identity.start()
         self.world.aws.start()
+        front = int(self.world.aws.url.rsplit(":", 1)[1])
+        self.network.publish(f"{ACCOUNT}.{KVS_DOMAIN}", "127.0.0.1", front, region="global", tls=False)
         threading.Thread(target=self._loop.run_forever, name="edge", daemon=True).start()
         self.network.edge_endpoint = ("127.0.0.1", self._async(self.edge.start()))
         port = self._async(self.origins.start())
