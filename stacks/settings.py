@@ -36,7 +36,7 @@ class SettingsError(Exception):
 
 def _matching(pattern: str, allowed: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+        if not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError(allowed)
         return value
 
