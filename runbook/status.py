@@ -88,7 +88,7 @@ def table(facts: dict[str, Any]) -> Any:
     rows = Table.grid(padding=(0, 3))
     rows.add_column(no_wrap=True)
     rows.add_column(no_wrap=True)
-    rows.add_column(overflow="fold")
+    rows.add_column(no_wrap=True)
     edge, backup, run = facts["edge"], facts["backup"], facts["last_run"]
     served = facts["customers"] == "service"
     rows.add_row("Customers", light(served, f"see the {facts['customers']}"), facts["edge_url"])
@@ -100,7 +100,7 @@ def table(facts: dict[str, Any]) -> Any:
     active = edge.get("mode")
     aws, azure = facts["aws"], facts["azure"]
     rows.add_row(
-        f"AWS {aws['region']}",
+        "AWS",
         light(
             aws["serves"] or (None if active == "azure" else False),
             "serves" if aws["serves"] else "does not answer",
@@ -113,7 +113,7 @@ def table(facts: dict[str, Any]) -> Any:
         if quiet
         else f"tier {azure['tier']}, {'serves' if azure['serves'] else 'does not serve yet'}"
     )
-    rows.add_row(f"Azure {azure['location']}", light(True if quiet else azure["serves"], text), "")
+    rows.add_row("Azure", light(True if quiet else azure["serves"], text), "")
     if backup.get("newest"):
         fresh = backup["age_s"] <= 2 * facts["interval_s"] or active == "azure"
         size = f"{backup['rows']:,} rows, {backup['bytes'] / 1e6:.1f} MB"

@@ -30,6 +30,8 @@ _SCOPE = re.compile(
     r"Credential=[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request"
 )
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
+SECRETS = "aws:secrets"
+"""Scope of the secrets that moto has to be filled with: name → {"region", "arn", "value"}."""
 STDOUT_LIMIT = 24_000  # what SSM keeps of a command's output
 
 RunCommand = Callable[[tuple[str, str], str, float], "tuple[int, str, str] | None"]
@@ -106,12 +108,21 @@ class AwsApi:
             elif target == "AmazonSSM.ListCommandInvocations":
                 self._send(request, *self._list_invocations(json.loads(body)))
             else:
-                self._forward(request, body)
+                self._forward(request, self._by_name(body) if service == "secretsmanager" else body)
+
+    def _by_name(self, body: bytes) -> bytes:
+        """A secret's ARN as its name: moto invents new ARNs when it is filled again after a restart."""
+        wanted = json.loads(body or b"{}")
+        for name, record in self._state.kv_items(SECRETS).items():
+            if wanted.get("SecretId") == record.get("arn"):
+                return json.dumps({**wanted, "SecretId": name}).encode()
+        return body
 
     def _forward(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._moto_port, timeout=60)
         try:
-            connection.request(request.command, request.path, body, dict(request.headers.items()))
+            headers = {n: v for n, v in request.headers.items() if n.lower() != "content-length"}  # of this body
+            connection.request(request.command, request.path, body, headers)
             answer = connection.getresponse()
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
             self._send(request, answer.status, headers, answer.read())

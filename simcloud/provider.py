@@ -16,7 +16,6 @@ from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 

@@ -10,17 +10,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from simcloud.aws.base import AwsKind, Named, existing, letters
+from simcloud.awsapi import SECRETS
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 from simcloud.state import State
 from simcloud.world import World
 
 SECRET = "aws:secretsmanager/secret:Secret"
-_SCOPE = "aws:secrets"  # name → {"region", "arn", "value"}: what a fresh moto is filled from
 
 
 def put_secret(state: State, world: World, region: str, name: str, value: str | None) -> str:
     """Creates the secret or gives it a new value; returns its ARN."""
-    record: dict[str, Any] = state.kv_get(_SCOPE, name) or {"region": region}
+    record: dict[str, Any] = state.kv_get(SECRETS, name) or {"region": region}
     client = world.aws.client("secretsmanager", region)
     try:
         arn = client.describe_secret(SecretId=name)["ARN"]
@@ -30,27 +30,27 @@ def put_secret(state: State, world: World, region: str, name: str, value: str | 
         client.put_secret_value(SecretId=name, SecretString=value)
         record["value"] = value
     record.setdefault("arn", arn)
-    state.kv_put(_SCOPE, name, record)
+    state.kv_put(SECRETS, name, record)
     return str(record["arn"])
 
 
 def drop_secret(state: State, world: World, name: str, *, window_days: int) -> None:
     """Deletes it now (window 0) or schedules that, which keeps the name taken."""
-    record = state.kv_get(_SCOPE, name)
+    record = state.kv_get(SECRETS, name)
     if record is None:
         return
     client = world.aws.client("secretsmanager", record["region"])
     if window_days:
         client.delete_secret(SecretId=name, RecoveryWindowInDays=window_days)
-        state.kv_put(_SCOPE, name, {**record, "deleted": True})
+        state.kv_put(SECRETS, name, {**record, "deleted": True})
     else:
         client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-        state.kv_delete(_SCOPE, name)
+        state.kv_delete(SECRETS, name)
 
 
 def rehydrate(state: State, world: World) -> None:
-    """Fills a fresh moto after the daemon's restart. moto invents new ARNs, so lookups by the old ones go by name."""
-    for name, record in state.kv_items(_SCOPE).items():
+    """Fills a fresh moto after the daemon's restart."""
+    for name, record in state.kv_items(SECRETS).items():
         client = world.aws.client("secretsmanager", record["region"])
         client.create_secret(Name=name, **({"SecretString": record["value"]} if "value" in record else {}))
         if record.get("deleted"):
@@ -67,7 +67,7 @@ class Secret(Named):
         return f"arn:aws:secretsmanager:{ctx.region}:{ctx.account}:secret:{inputs['name']}-{letters(6)}"
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        record = ctx.state.kv_get(_SCOPE, str(inputs["name"]))
+        record = ctx.state.kv_get(SECRETS, str(inputs["name"]))
         if old is None and record and record.get("deleted"):
             raise CloudError(
                 "InvalidRequestException",
