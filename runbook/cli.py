@@ -192,7 +192,7 @@ def status(
         if as_json:
             typer.echo(json.dumps(facts, default=str))
         else:
-            console = Console()
+            console = Console(width=max(110, Console().width))
             if watch:
                 console.clear()
             console.print(screen.table(facts))

@@ -27,9 +27,10 @@ class Journal:
         self.kind, self.epoch = kind, epoch
         self._verified = {
             str(entry["step"]): dict(entry.get("result") or {})
-            for entry in read(container, self.blob)
+            for entry in current(read(container, self.blob))
             if entry["event"] == "verified"
         }
+        self._append({"event": "opened"})
 
     def begin(self, step: str) -> None:
         """Written ahead of the act; refuses when the lease is no longer ours."""
@@ -102,5 +103,11 @@ def unfinished(container: Container, kind: str) -> int | None:
     """The epoch of an interrupted run of this kind, to be resumed."""
     for name, epoch, entries in reversed(runs(container)):
         if name == kind:
-            return None if any(entry["event"] == "closed" for entry in entries) else epoch
+            return epoch if current(entries) else None
     return None
+
+
+def current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of the run that is not closed: those after the last `closed` (a refused run leaves its epoch unused)."""
+    closed = [number for number, entry in enumerate(entries) if entry["event"] == "closed"]
+    return entries[closed[-1] + 1 :] if closed else entries

@@ -68,7 +68,8 @@ def _last_run(site: Sites) -> dict[str, Any] | None:
     if not found:
         return None
     kind, epoch, entries = found[-1]
-    closed = next((e for e in entries if e["event"] == "closed"), None)
+    last = entries[-1] if entries else {"event": "opened"}
+    closed = last if last["event"] == "closed" else None
     return {
         "kind": kind,
         "epoch": epoch,

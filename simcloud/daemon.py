@@ -129,6 +129,7 @@ class Daemon:
             "no_proxy": local,
             "REQUESTS_CA_BUNDLE": bundle,
             "SSL_CERT_FILE": bundle,
+            "CURL_CA_BUNDLE": bundle,
             "AWS_CA_BUNDLE": bundle,
             "PLANB_MYSQL_CA_FILE": bundle,
             "PYTHONDONTWRITEBYTECODE": "",  # set, it makes every run compile the cloud SDKs anew
