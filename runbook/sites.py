@@ -106,7 +106,9 @@ def follow(
         except DataPlaneError as error:
             raise backups.translated(error) from None
         if progress is not None:
-            share = f" {min(1, progress.bytes_done / progress.bytes_total):.0%}" if progress.bytes_total else ""
+            share = (
+                f" {min(1, progress.bytes_done / progress.bytes_total):.0%}" if progress.bytes_total else ""
+            )
             bus.emit("progress", f"{progress.phase}{share}", step=step)
             if progress.state == "succeeded":
                 return progress

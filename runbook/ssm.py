@@ -60,7 +60,9 @@ def _result(invocation: dict[str, Any], where: str, command: str) -> dict[str, A
     output = str(invocation.get("StandardOutputContent", "")).strip()
     if invocation["Status"] != "Success":
         errors = str(invocation.get("StandardErrorContent", "")).strip().splitlines()
-        reason = _reason(output) or _reason(errors[-1] if errors else "") or (errors or [invocation["Status"]])[-1]
+        reason = (
+            _reason(output) or _reason(errors[-1] if errors else "") or (errors or [invocation["Status"]])[-1]
+        )
         raise PlanBError(
             f"{command!r} failed: {reason}",
             resource=where,

@@ -117,7 +117,9 @@ class Clients:
                 started_at, finished_at, method, path, answer.status_code, classify(answer), site
             )
             if marker and seen.outcome == "ok":
-                self._ledger.acknowledge(Write(marker, site, started_at, finished_at))
+                self._ledger.acknowledge(
+                    Write(marker, int(answer.json()["id"]), site, started_at, finished_at)
+                )
         with self._lock:
             self._observations.append(seen)
 

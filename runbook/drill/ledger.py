@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-import pymysql
+import requests
+
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Write:
-    """One acknowledged POST: `marker` is in the row, `site` says who answered, times are epoch seconds."""
+    """One acknowledged POST: `marker` is in row `row_id`, `site` says who answered, times are epoch seconds."""
 
     marker: str
+    row_id: int
     site: str
     sent_at: float
     acknowledged_at: float
@@ -64,11 +67,34 @@ class Ledger:
         return max((write.acknowledged_at for write in self.writes(site=site)), default=None)
 
 
-def markers_in(connection: pymysql.Connection[Any], prefix: str) -> set[str]:
-    """The markers of this run that stand in the database's `visits`."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT description FROM visits WHERE description LIKE %s", (prefix + "%",))
-        return {row[0] for row in cursor.fetchall()}
+def present(base_url: str, writes: Sequence[Write]) -> set[str]:
+    """Markers that the service still shows in the rows it acknowledged them for, asked as a customer would.
+
+    Raises RuntimeError when a row cannot be asked for; an answer is needed for every one.
+    """
+
+    def shown(write: Write) -> str | None:
+        for _ in range(ATTEMPTS):
+            try:
+                answer = session().get(f"{base_url}/api/visits/{write.row_id}", timeout=(5, 15))
+            except requests.RequestException:
+                continue
+            if answer.status_code == 404:
+                return None
+            if answer.ok:
+                # After a loss the number may have been given to another row.
+                return write.marker if answer.json().get("description") == write.marker else None
+        raise RuntimeError(f"no answer for visit {write.row_id} at {base_url}")
+
+    local = threading.local()
+
+    def session() -> requests.Session:
+        if not hasattr(local, "session"):
+            local.session = requests.Session()
+        return local.session
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return {marker for marker in pool.map(shown, writes) if marker is not None}
 
 
 def audit(writes: Iterable[Write], present: set[str], *, restored_to: float | None = None) -> Audit:

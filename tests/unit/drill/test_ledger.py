@@ -11,6 +11,7 @@ writes = st.lists(
     st.builds(
         Write,
         marker=st.integers(0, 10_000).map(str),
+        row_id=st.just(1),
         site=st.sampled_from(["aws", "azure"]),
         sent_at=st.just(0.0),
         acknowledged_at=st.floats(0, 1000),
@@ -31,7 +32,7 @@ def test_every_write_is_present_or_lost_and_loss_is_explained_only_after_the_res
 
 
 def test_without_a_restored_instant_no_loss_is_explained() -> None:
-    write = Write("m1", "azure", 1.0, 2.0)
+    write = Write("m1", 1, "azure", 1.0, 2.0)
     assert audit([write], set()) == Audit(1, 0, (write,), (write,))
     assert audit([write], {"m1"}) == Audit(1, 1, (), ())
 
@@ -45,8 +46,8 @@ def test_markers_are_unique_and_carry_the_run() -> None:
 
 def test_writes_are_told_apart_by_site() -> None:
     ledger = Ledger("r1")
-    ledger.acknowledge(Write("a", "aws", 1.0, 2.0))
-    ledger.acknowledge(Write("b", "azure", 3.0, 4.0))
+    ledger.acknowledge(Write("a", 1, "aws", 1.0, 2.0))
+    ledger.acknowledge(Write("b", 2, "azure", 3.0, 4.0))
     assert [write.marker for write in ledger.writes(site="azure")] == ["b"]
     assert ledger.last_acknowledged_at("aws") == 2.0
     assert ledger.last_acknowledged_at("elsewhere") is None
