@@ -1,0 +1,186 @@
+"""Both programs whole: every resource has its parent and provider, its tags, and every component its outputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from stacks import dr, prod
+from stacks.settings import Settings
+
+from .conftest import PACKAGES, Recorded, Run, bare
+
+COMPONENTS = {
+    "prod": {
+        "planb:aws:Network": {"vpcId", "subnets"},
+        "planb:aws:Security": {"groups"},
+        "planb:aws:Secrets": {"keyArn", "arns"},
+        "planb:aws:Database": {"host", "port", "masterSecretArn"},
+        "planb:aws:Cluster": {"name", "kubeconfig"},
+        "planb:aws:Balancer": {"dnsName", "targetGroupArn"},
+        "planb:aws:Edge": {"domainName", "storeArn"},
+        "planb:aws:BackupHost": {"tag"},
+        "planb:index:Workload": set(),
+    },
+    "dr": {
+        "planb:azure:Network": {"vnetId", "subnetIds"},
+        "planb:azure:Storage": {"containerUrl", "siteUrl"},
+        "planb:azure:JobIdentity": {"id", "clientId"},
+        "planb:azure:Database": {"host"},
+        "planb:azure:Gateway": {"host"},
+        "planb:azure:Cluster": {"name"},
+        "planb:azure:RestoreJob": {"groupName"},
+        "planb:index:Workload": set(),
+    },
+}
+# Of the stack itself: what is wired between components.
+TOP = {
+    "prod": {"pulumi:providers:aws"},
+    "dr": {
+        "pulumi:providers:azure-native",
+        "azure-native:resources:ResourceGroup",
+        "random:index/randomPassword:RandomPassword",
+    },
+}
+# Types that take no tags, or (SecurityGroup's rules) whose tags nobody looks for.
+UNTAGGED = {
+    "aws:autoscaling/group:Group",  # its tags have another shape: below
+    "aws:cloudfront/function:Function",
+    "aws:cloudfront/keyValueStore:KeyValueStore",
+    "aws:cloudfront/keyvaluestoreKey:KeyvaluestoreKey",
+    "aws:ec2/route:Route",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:kms/alias:Alias",
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "azure-native:authorization:RoleAssignment",
+    "azure-native:containerservice:AgentPool",
+    "azure-native:dbformysql:Configuration",
+    "azure-native:dbformysql:Database",
+    "azure-native:network:Subnet",
+    "azure-native:storage:Blob",
+    "azure-native:storage:BlobContainer",
+    "azure-native:storage:BlobServiceProperties",
+    "azure-native:storage:ManagementPolicy",
+    "azure-native:storage:StorageAccountStaticWebsite",
+}
+
+
+RUNS: dict[tuple[str, bool], Recorded] = {}
+
+
+def whole(run: Run, stack: str, *, preview: bool = False) -> Recorded:
+    if (stack, preview) in RUNS:
+        return RUNS[stack, preview]
+    more = {"tier": "full", "restoreJob": "restore", "restoreBackup": "b", "restoreRun": "r1"}
+    settings = Settings.model_validate({"site": stack, "project": "green", **(more if stack == "dr" else {})})
+    deploy = dr.deploy if stack == "dr" else prod.deploy
+    RUNS[stack, preview] = run(lambda: deploy(settings), preview=preview, stack=stack)
+    return RUNS[stack, preview]
+
+
+@pytest.mark.parametrize("stack", ["prod", "dr"])
+def test_every_child_has_its_parent(run: Run, stack: str, preview: bool) -> None:
+    recorded = whole(run, stack, preview=preview)
+    components = {item.urn for item in recorded.made if item.package == "planb"}
+    top = {item.type for item in recorded.made if item.parent not in components}
+    assert top == TOP[stack] | COMPONENTS[stack].keys()
+    parents = {item.parent for item in recorded.made if item.parent in components}
+    assert parents == components  # none is empty
+
+
+@pytest.mark.parametrize("stack", ["prod", "dr"])
+def test_every_child_has_our_provider(run: Run, stack: str, preview: bool) -> None:
+    recorded = whole(run, stack, preview=preview)
+    package = "aws" if stack == "prod" else "azure-native"
+    (provider,) = recorded.all(PACKAGES[package])
+    checked = [item for item in recorded.made if item.package in (package, "eks")]
+    assert len(checked) > 25
+    for item in checked:
+        assert item.provider.startswith(f"{provider.urn}::"), item.name
+    (cluster,) = recorded.all("pulumi:providers:kubernetes")
+    inside = [item for item in recorded.made if item.package == "kubernetes"]
+    assert len(inside) >= 3
+    for item in inside:
+        assert item.provider.startswith(f"{cluster.urn}::"), item.name
+
+
+@pytest.mark.parametrize("stack", ["prod", "dr"])
+def test_every_component_registers_its_outputs(run: Run, stack: str, preview: bool) -> None:
+    recorded = whole(run, stack, preview=preview)
+    found = {item.type: set(recorded.outputs[item.urn]) for item in recorded.made if item.package == "planb"}
+    assert found == COMPONENTS[stack]
+
+
+@pytest.mark.parametrize("stack", ["prod", "dr"])
+def test_tags(run: Run, stack: str) -> None:
+    recorded = whole(run, stack)
+    for item in recorded.made:
+        if item.package not in ("aws", "azure-native", "eks") or item.type in UNTAGGED:
+            continue
+        tags = item["tags"]
+        if stack == "dr":
+            assert tags == {"project": "green", "stack": "dr", "managed-by": "pulumi"}, item.name
+        else:
+            assert tags["Name"].startswith("green-"), item.name
+    if stack == "prod":
+        (provider,) = recorded.all("pulumi:providers:aws")
+        defaults = provider["defaultTags"]
+        defaults = defaults if isinstance(defaults, str) else str(defaults)
+        for word in ("green", "prod", "pulumi"):
+            assert word in defaults
+        tagged = {tag["key"]: tag["value"] for tag in recorded.one("Group")["tags"]}
+        assert tagged == {"Name": "green-backup", "Role": "backup"}
+
+
+def test_names_on_aws(run: Run) -> None:
+    recorded = whole(run, "prod")
+    names = {
+        ("LoadBalancer", "name"): "green-alb",
+        ("TargetGroup", "name"): "green-web",
+        ("KeyValueStore", "name"): "green-site",
+        ("Function", "name"): "green-router",
+        ("Group", "name"): "green-backup",
+        ("InstanceProfile", "name"): "green-backup",
+        ("eks:index:Cluster", "name"): "green-eks",
+        ("aws:rds/instance:Instance", "identifier"): "green-mysql",
+    }
+    for (kind, key), name in names.items():
+        assert recorded.one(kind)[key] == name
+    groups = {item["name"] for item in recorded.all("SecurityGroup")}
+    assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup")}
+    secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}
+    assert secrets == {"green/prod/db-app", "green/prod/db-backup"}
+
+
+def test_names_on_azure(run: Run) -> None:
+    recorded = whole(run, "dr")
+    names = {
+        ("ResourceGroup", "resourceGroupName"): "rg-green",
+        ("VirtualNetwork", "virtualNetworkName"): "vnet-green",
+        ("StorageAccount", "accountName"): "bloberry01",
+        ("BlobContainer", "containerName"): "mysql-backups",
+        ("UserAssignedIdentity", "resourceName"): "id-restore-green",
+        ("Server", "serverName"): "mysql-dr-green",
+        ("PublicIPAddress", "publicIpAddressName"): "pip-appgw-green",
+        ("ApplicationGateway", "applicationGatewayName"): "agw-green",
+        ("ManagedCluster", "resourceName"): "aks-dr-green",
+        ("AgentPool", "agentPoolName"): "was",
+        ("ContainerGroup", "containerGroupName"): "ci-restore-green-r1",
+    }
+    for (kind, key), name in names.items():
+        assert recorded.one(kind)[key] == name
+    for item in recorded.made:
+        if item.package == "azure-native" and "resourceGroupName" in item.inputs:
+            assert item["resourceGroupName"] == "rg-green", item.name
+
+
+@pytest.mark.parametrize("stack", ["prod", "dr"])
+def test_passwords_reach_resources_as_secrets_only(run: Run, stack: str) -> None:
+    """A generated password in an input that is not marked would stand in the state and in previews."""
+    recorded = whole(run, stack)
+    everywhere = [item.name for item in recorded.made if "canary" in str(item.inputs)]
+    assert everywhere  # they are used
+    assert [item.name for item in recorded.made if bare(item.wrapped)] == []
