@@ -35,9 +35,7 @@ def gather(engine: Engine) -> dict[str, Any]:
     }
     facts["backup"] = _backup(site)
     facts["last_run"] = _last_run(site)
-    facts["interval_s"] = int(
-        engine.config("prod").get("planb:backupInterval", site.prod.get("backupInterval", 300))
-    )
+    facts["interval_s"] = int(site.prod.get("backupInterval") or 300)
     facts["stacks"] = {DR: len(engine.resources(DR)), "prod": len(engine.resources("prod"))}
     return facts
 

@@ -121,7 +121,9 @@ class AwsApi:
     def _forward(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._moto_port, timeout=60)
         try:
-            headers = {n: v for n, v in request.headers.items() if n.lower() != "content-length"}  # of this body
+            headers = {
+                n: v for n, v in request.headers.items() if n.lower() != "content-length"
+            }  # of this body
             connection.request(request.command, request.path, body, headers)
             answer = connection.getresponse()
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}

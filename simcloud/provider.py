@@ -23,7 +23,7 @@ from simcloud import sdktypes
 from simcloud.faults import Clock, Faults
 from simcloud.kinds import FUNCTIONS, KINDS, UNKNOWN, CloudError, Context, Kind, Properties, Resource
 from simcloud.state import Operation, State
-from simcloud.wire import from_struct, secret_keys, to_struct
+from simcloud.wire import from_struct, to_struct
 from simcloud.world import World
 
 DARK_TIMEOUT_S = 60.0  # modelled: how long a real provider tries before it says that it cannot connect
@@ -63,7 +63,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return plugin_pb2.PluginInfo(version=metadata.version(sdktypes.PACKAGES[self.package].replace("_", "-")))
+        return plugin_pb2.PluginInfo(
+            version=metadata.version(sdktypes.PACKAGES[self.package].replace("_", "-"))
+        )
 
     def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
         return empty_pb2.Empty()
@@ -111,7 +113,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             kind.check(ctx, inputs)
         except CloudError as error:
             return provider_pb2.CheckResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
-        return provider_pb2.CheckResponse(inputs=to_struct(inputs, secret_keys(request.news)))
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs, request.news))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
@@ -145,10 +147,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         inputs = from_struct(request.properties)
         if request.preview:
             seen = self._previewed(request.urn, inputs, {})
-            return provider_pb2.CreateResponse(properties=to_struct(seen, secret_keys(request.properties)))
+            return provider_pb2.CreateResponse(properties=to_struct(seen, request.properties))
         ctx = self.context(request.urn, context)
         resource = self._run(context, "create", kind, ctx, inputs, lambda: self._create(kind, ctx, inputs))
-        state = to_struct(self._state_of(resource), secret_keys(request.properties))
+        state = to_struct(self._state_of(resource), request.properties)
         return provider_pb2.CreateResponse(id=resource.id, properties=state)
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -162,7 +164,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         resource = self._run(
             context, "update", kind, ctx, inputs, lambda: self._update(kind, ctx, request.id, inputs)
         )
-        return provider_pb2.UpdateResponse(properties=to_struct(self._state_of(resource), secret_keys(request.news)))
+        return provider_pb2.UpdateResponse(properties=to_struct(self._state_of(resource), request.news))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
@@ -206,9 +208,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             key: outputs[key] if key in outputs and outputs[key] != before.get(key) else value
             for key, value in resource.inputs.items()
         }
-        secret = secret_keys(request.inputs, request.properties)
+        secret = (request.inputs, request.properties)
         return provider_pb2.ReadResponse(
-            id=request.id, inputs=to_struct(inputs, secret), properties=to_struct(self._state_of(seen), secret)
+            id=request.id,
+            inputs=to_struct(inputs, *secret),
+            properties=to_struct(self._state_of(seen), *secret),
         )
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -415,5 +419,3 @@ def _name(urn: str) -> str:
 
 def _verb(op: str) -> str:
     return {"create": "creating", "update": "updating", "delete": "deleting", "read": "reading"}[op]
-
-

@@ -44,26 +44,36 @@ def _plain(value: struct_pb2.Value) -> Any:
     return value.bool_value if kind == "bool_value" else None
 
 
-def to_struct(properties: Properties, secret: frozenset[str] = frozenset()) -> struct_pb2.Struct:
-    """The other way; UNKNOWN becomes the engine's sentinel, and properties named in `secret` are marked so."""
+def to_struct(properties: Properties, *like: struct_pb2.Struct) -> struct_pb2.Struct:
+    """The other way; UNKNOWN becomes the engine's sentinel, and what is secret in one of `like` stays secret here."""
     struct = struct_pb2.Struct()
-    plain = cast("dict[str, Any]", _sendable(properties))
-    struct.update({key: {SIGNATURE: SECRET, "value": v} if key in secret else v for key, v in plain.items()})
+    struct.update(cast("dict[str, Any]", _sendable(properties)))
+    for known in like:
+        for key, value in known.fields.items():
+            if key in struct.fields:
+                _mark(struct.fields[key], value)
     return struct
 
 
-def secret_keys(*structs: struct_pb2.Struct) -> frozenset[str]:
-    """Properties that hold a secret at whatever depth: the answer has to keep them secret as a whole."""
-    return frozenset(key for struct in structs for key, value in struct.fields.items() if _holds_secret(value))
-
-
-def _holds_secret(value: struct_pb2.Value) -> bool:
-    if value.HasField("struct_value"):
-        fields = value.struct_value.fields
+def _mark(value: struct_pb2.Value, like: struct_pb2.Value) -> None:
+    """Wraps `value` as a secret wherever `like` is one, at whatever depth."""
+    if like.HasField("struct_value"):
+        fields = like.struct_value.fields
         if SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET:
-            return True
-        return any(_holds_secret(item) for item in fields.values())
-    return value.HasField("list_value") and any(_holds_secret(item) for item in value.list_value.values)
+            plain = struct_pb2.Value()
+            plain.CopyFrom(value)
+            if plain.HasField("struct_value") and SIGNATURE in plain.struct_value.fields:
+                return
+            value.Clear()
+            value.struct_value.fields[SIGNATURE].string_value = SECRET
+            value.struct_value.fields["value"].CopyFrom(plain)
+        elif value.HasField("struct_value"):
+            for key, item in fields.items():
+                if key in value.struct_value.fields:
+                    _mark(value.struct_value.fields[key], item)
+    elif like.HasField("list_value") and value.HasField("list_value"):
+        for item, known in zip(value.list_value.values, like.list_value.values, strict=False):
+            _mark(item, known)
 
 
 def _sendable(value: Any) -> Any:
