@@ -20,7 +20,8 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop is the main thread's, and no other test could run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
     assert chromium, "Chromium is missing; mend it: sudo apt-get install chromium"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -228,7 +229,7 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
+def run() -> Run:
     """Runs a program to its end; nothing of it is left for the next test."""
 
     def runner(program: Callable[[], Any], *, preview: bool = False, stack: str = "dr") -> Recorded:
@@ -255,11 +256,12 @@ def run() -> Iterator[Run]:
             }
             recorded.exports = values
 
-        asyncio.run(whole())
+        # A thread of its own has neither another test's event loop nor its mocks.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(whole())).result()
         return recorded
 
-    yield runner
-    settings.reset_options()
+    return runner
 
 
 @pytest.fixture(params=[True, False], ids=["preview", "up"])
