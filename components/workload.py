@@ -38,6 +38,8 @@ class WorkloadArgs:
     database_user: str
     database_password: pulumi.Input[str]
     await_ready: bool
+    after: list[pulumi.Resource]
+    """Node groups: pods have nowhere to run before. (A component's own depends_on does not reach its children.)"""
     aws: AwsBinding | None = None
 
 
@@ -54,7 +56,7 @@ class Workload(pulumi.ComponentResource):
             delete_unreachable=True,
             opts=child(self),
         )
-        own = child(self, provider=provider)
+        own = child(self, provider=provider, depends_on=args.after)
         namespace = k8s.core.v1.Namespace(
             f"{name}-was-namespace",
             metadata={
@@ -82,7 +84,7 @@ class Workload(pulumi.ComponentResource):
             f"{name}-manifests",
             directory=args.overlay,
             skip_await=not args.await_ready,
-            opts=child(self, providers=[provider], depends_on=[secret]),
+            opts=child(self, providers=[provider], depends_on=[secret, *args.after]),
         )
         if args.aws:
             self._bind(name, args.aws, own, manifests)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pulumi
@@ -45,7 +45,7 @@ def run(build: dict[str, Build], request: Any, engine: str, context: grpc.Servic
 
     async def call() -> Any:
         servicer = ProviderServicer(_Components(build), [], engine)
-        return await servicer.Construct(request, _Context())
+        return await servicer.Construct(request, cast("Any", _Context()))
 
     try:
         with _ONE_AT_A_TIME:

@@ -81,7 +81,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         changed = from_struct(request.old_inputs) != from_struct(request.news)
-        kind = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
+        kind: Any = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=kind)
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:

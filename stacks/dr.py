@@ -113,9 +113,10 @@ def deploy(settings: Settings) -> None:
                     admin_password=database.password,
                     app_user=APP_USER,
                     app_password=password,
+                    after=database.ready,
                     tags=tags,
                 ),
-                pulumi.ResourceOptions(provider=provider, depends_on=database.ready),
+                opts,
             )
             outputs |= {"restoreGroup": job.group_name, "restoreRun": settings.restoreRun}
         if settings.tier.has(Tier.FULL):
@@ -160,8 +161,8 @@ def deploy(settings: Settings) -> None:
                     database_password=password,
                     # The runbook waits for the service itself; pods start while the restore still runs.
                     await_ready=False,
+                    after=cluster.nodes,
                 ),
-                pulumi.ResourceOptions(depends_on=cluster.nodes),
             )
             outputs |= {"gatewayHost": gateway.host, "clusterName": cluster.name}
     for name, value in outputs.items():

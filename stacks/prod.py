@@ -116,6 +116,7 @@ def deploy(settings: Settings) -> None:
             database_password=secrets.passwords["app"],
             # The application's tables are made after the database exists; pods become ready then, not before.
             await_ready=False,
+            after=[*cluster.nodes, *network.nat_ready],
             aws=AwsBinding(
                 project=project,
                 cluster_name=cluster.name,
@@ -126,7 +127,7 @@ def deploy(settings: Settings) -> None:
                 oidc_issuer=cluster.oidc_issuer,
             ),
         ),
-        pulumi.ResourceOptions(providers=[provider], depends_on=[*cluster.nodes, *network.nat_ready]),
+        everything,
     )
     outputs = {
         "edgeUrl": pulumi.Output.concat("https://", edge.domain_name),

@@ -11,11 +11,12 @@ from pulumi_random import RandomPassword
 from components.naming import child
 
 VERSIONS = {"8.0": "8.0.21"}  # the service's label of 8.0; the typed API knows no newer one
+# The restore waits for the first one only; each takes the service some seconds.
 PARAMETERS = {
-    "require_secure_transport": "ON",
     # On by default; a table without a primary key would get a column that its binlog rows do not have.
     "sql_generate_invisible_primary_key": "OFF",
     "log_bin_trust_function_creators": "ON",
+    "require_secure_transport": "ON",
 }
 
 
@@ -97,8 +98,17 @@ class Database(pulumi.ComponentResource):
             # The service asks for a zone that is linked already, but nothing in its request says so.
             opts=child(self, depends_on=[link]),
         )
-        self.ready: list[pulumi.Resource] = [server]
-        before: pulumi.Resource = server
+        database = dbformysql.Database(
+            f"{name}-database",
+            database_name=args.database,
+            server_name=server.name,
+            resource_group_name=group,
+            charset="utf8mb4",
+            collation="utf8mb4_0900_ai_ci",
+            opts=child(self, depends_on=[server]),
+        )
+        before: pulumi.Resource = database
+        parameters: list[pulumi.Resource] = []
         for key, value in PARAMETERS.items():
             # One after the other: the service refuses parallel changes of a server (ServerIsBusy).
             before = dbformysql.Configuration(
@@ -110,17 +120,7 @@ class Database(pulumi.ComponentResource):
                 source="user-override",
                 opts=child(self, depends_on=[before]),
             )
-            self.ready.append(before)
-        self.ready.append(
-            dbformysql.Database(
-                f"{name}-database",
-                database_name=args.database,
-                server_name=server.name,
-                resource_group_name=group,
-                charset="utf8mb4",
-                collation="utf8mb4_0900_ai_ci",
-                opts=child(self, depends_on=[before]),
-            )
-        )
+            parameters.append(before)
+        self.ready: list[pulumi.Resource] = [database, parameters[0]]
         self.host: pulumi.Output[str] = server.fully_qualified_domain_name
         self.register_outputs({"host": self.host})

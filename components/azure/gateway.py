@@ -41,7 +41,7 @@ class Gateway(pulumi.ComponentResource):
             dns_settings=network.PublicIPAddressDnsSettingsArgs(
                 domain_name_label=f"planb-{args.project}",
                 # A hash in the name, so that nobody can take it while we do not have it.
-                domain_name_label_scope="ResourceGroupReuse",
+                domain_name_label_scope=network.PublicIpAddressDnsSettingsDomainNameLabelScope.RESOURCE_GROUP_REUSE,
             ),
             tags=args.tags,
             opts=child(self),

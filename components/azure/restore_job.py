@@ -77,6 +77,8 @@ class RestoreJobArgs:
     admin_password: pulumi.Input[str]
     app_user: str
     app_password: pulumi.Input[str]
+    after: list[pulumi.Resource]
+    """What must be there before it starts. (A component's own depends_on does not reach its children.)"""
     tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -131,7 +133,7 @@ class RestoreJob(pulumi.ComponentResource):
                 )
             ],
             tags=args.tags,
-            opts=child(self),
+            opts=child(self, depends_on=args.after),
         )
         self.group_name: pulumi.Output[str] = group.name
         self.register_outputs({"groupName": self.group_name})

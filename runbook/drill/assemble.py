@@ -20,7 +20,7 @@ STANDBY_BUDGET_USD = 10.0
 RPO_BUDGET_S = 300.0
 BLOCK = 8 * 2**20  # bytes of one staged block (restore/upload.py)
 FIXED_WRITES = 5  # block list, manifest, lease and its release, the listing's share
-SHOWN_FROM_S = 10.0  # resources that a cloud makes faster are left out of the picture
+SHOWN_FROM_S = 15.0  # resources that a cloud makes faster are left out of the picture
 WORK = ("assess", "fence", "verify", "cutover", "confirm")
 
 
@@ -140,11 +140,9 @@ def returned(result: failback.Result, audit: Audit) -> Failback:
     )
 
 
-def cutover_s(observations: Sequence[Observation], switched_at: float, site: str) -> float:
-    """Seconds from the key's write to the start of the last request that did not reach the new site."""
-    late = [
-        o.started_at for o in observations if switched_at < o.started_at < switched_at + 30 and o.site != site
-    ]
+def cutover_s(observations: Sequence[Observation], switched_at: float, until: float, site: str) -> float:
+    """Seconds from the key's write to the start of the last request, up to `until`, that did not reach the new site."""
+    late = [o.started_at for o in observations if switched_at < o.started_at < until and o.site != site]
     return max(late, default=switched_at) - switched_at
 
 

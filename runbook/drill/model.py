@@ -84,6 +84,8 @@ class Edge(_Part):
 
     cutover_s: float
     requests: Requests
+    failures: dict[str, int]
+    """Failed requests by what the customer got, for example "POST 502"."""
     per_second: list[tuple[float, int, int, int]]
     """(seconds since the first request, ok, maintenance, failed): the request graph."""
 

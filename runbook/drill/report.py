@@ -20,8 +20,12 @@ def edge_view(observations: list[Observation], cutover_s: float) -> Edge:
     seconds: dict[int, Counter[str]] = {}
     for seen in observations:
         seconds.setdefault(int(seen.started_at - first), Counter())[seen.outcome] += 1
+    failed = Counter(
+        f"{seen.method} {seen.status or 'no answer'}" for seen in observations if seen.outcome == "failed"
+    )
     return Edge(
         cutover_s=cutover_s,
+        failures=dict(failed),
         requests=Requests(
             total=len(observations), ok=total["ok"], maintenance=total["maintenance"], failed=total["failed"]
         ),

@@ -255,7 +255,8 @@ class Drill:
                 self._lost_on_azure, self._manifest, last, self._interval, PRODUCTION_INTERVAL_S
             )
             tables = assemble.data(self._manifest, self._failover.tables)
-            switched = assemble.cutover_s(self._observations, self._failover.cutover_at, "azure")
+            settled = self._failover.times["confirm"][1] + 5.0
+            switched = assemble.cutover_s(self._observations, self._failover.cutover_at, settled, "azure")
         if self._failback and self._lost_on_aws:
             back = assemble.returned(self._failback, self._lost_on_aws)
         cost = assemble.money(

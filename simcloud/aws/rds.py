@@ -14,7 +14,7 @@ from datetime import date
 from simcloud.aws.base import AwsKind, Named, existing, in_use, letters
 from simcloud.aws.network import SUBNET
 from simcloud.aws.secrets import drop_secret, put_secret
-from simcloud.kinds import UNKNOWN, CloudError, Context, Properties, Resource, kind
+from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 
 SUBNET_GROUP = "aws:rds/subnetGroup:SubnetGroup"
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
@@ -118,7 +118,7 @@ class Instance(AwsKind):
         if inputs.get("manageMasterUserPassword") and inputs.get("password"):
             raise CloudError("InvalidConfiguration", '"password": conflicts with manage_master_user_password')
         final = inputs.get("finalSnapshotIdentifier")
-        if inputs.get("skipFinalSnapshot") is False and final is None and final is not UNKNOWN:
+        if inputs.get("skipFinalSnapshot") is False and final is None:
             raise CloudError(
                 "InvalidConfiguration",
                 "final_snapshot_identifier is required when skip_final_snapshot is false",

@@ -258,10 +258,11 @@ def test_database(run: Run, preview: bool, available: bool, sku: dict[str, str],
     changes = {
         item.name: item for item in recorded.made if "serverName" in item.inputs and item is not server
     }
+    assert recorded.all("Configuration")[0]["configurationName"] == "sql_generate_invisible_primary_key"
     order = [
         "database-mysql",
-        *(item for item in changes if item != "database-database"),
         "database-database",
+        *(item for item in changes if item != "database-database"),
     ]
     for name, item in changes.items():  # one after the other: ServerIsBusy otherwise
         waited = {urn.split("::")[-1] for urn in item.after}

@@ -92,6 +92,7 @@ def report(*, passed: bool = True) -> Report:
         ),
         edge=Edge(
             cutover_s=0.4,
+            failures={"POST 502": 5},
             requests=Requests(total=400, ok=300, maintenance=95, failed=5),
             per_second=[
                 (float(s), 0 if 60 < s < 100 else 10, 8 if 60 < s < 100 else 0, 5 if s == 60 else 0)
