@@ -121,7 +121,8 @@ def _verdict(report: Report, page: Path, as_json: bool) -> None:
     if report.rto:
         lines.append(
             f"  RTO   {clock(report.rto.service_s)} of {clock(report.rto.budget_s)}"
-            f" (maintenance page after {report.rto.maintenance_page_s:.1f} s, database after {clock(report.rto.database_s)})"
+            f" (maintenance page after {report.rto.maintenance_page_s:.1f} s,"
+            f" database after {clock(report.rto.database_s)})"
         )
     if report.rpo:
         lines.append(
@@ -136,7 +137,8 @@ def _verdict(report: Report, page: Path, as_json: bool) -> None:
     if report.refused:
         lines.append(f"  refused: {report.refused}")
     lines.append(
-        f"  cost  ${report.cost.standby_month_usd:.2f} a month in standby, ${report.cost.activated_hour_usd:.2f} an hour active"
+        f"  cost  ${report.cost.standby_month_usd:.2f} a month in standby, "
+        f"${report.cost.activated_hour_usd:.2f} an hour active"
     )
     lines.append(f"  report: {page} and {page.with_name('report.json')}")
     sys.stdout.write("\n".join(lines) + "\n")

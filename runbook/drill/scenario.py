@@ -343,4 +343,7 @@ def _verdict(report: Report, findings: list[str]) -> str:
         return "Passed: nothing safe to restore was left, and nothing was restored; the maintenance page stayed up"
     assert report.rto is not None and report.rpo is not None
     minutes = f"{int(report.rto.service_s) // 60}:{int(report.rto.service_s) % 60:02d}"
-    return f"Passed: service on Azure after {minutes}, {report.rpo.seconds:.1f} s of writes lost as announced, all back on AWS"
+    return (
+        f"Passed: service on Azure after {minutes}, {report.rpo.seconds:.1f} s of writes lost as announced, "
+        "all back on AWS"
+    )

@@ -84,14 +84,16 @@ class Group(Named):
         if not template:
             raise CloudError(
                 "ValidationError",
-                "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",
+                "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, "
+                "InstanceId or MixedInstancesPolicy parameter.",
             )
         found = existing(
             ctx,
             TEMPLATE,
             template.get("id"),
             "ValidationError",
-            "You must use a valid fully-formed launch template. The specified launch template, with template ID, does not exist.",
+            "You must use a valid fully-formed launch template. The specified launch "
+            "template, with template ID, does not exist.",
         )
         for subnet in inputs.get("vpcZoneIdentifiers") or []:
             existing(ctx, SUBNET, subnet, "ValidationError", f"The subnet ID '{subnet}' does not exist")
@@ -104,7 +106,10 @@ class Group(Named):
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {
-            "arn": f"arn:aws:autoscaling:{ctx.region}:{ctx.account}:autoScalingGroup:{token_hex(8)}:autoScalingGroupName/{res.id}",
+            "arn": (
+                f"arn:aws:autoscaling:{ctx.region}:{ctx.account}:autoScalingGroup:{token_hex(8)}"
+                f":autoScalingGroupName/{res.id}"
+            ),
             "desiredCapacity": res.inputs.get("desiredCapacity", res.inputs["minSize"]),
             "predictedCapacity": 0,
         }

@@ -70,13 +70,15 @@ class Distribution(_CloudFront):
         if inputs.get("aliases") and not certificate.get("acmCertificateArn"):
             raise CloudError(
                 "InvalidViewerCertificate",
-                "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name.",
+                "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a "
+                "trusted certificate that validates your authorization to use the domain name.",
             )
         arn = str(certificate.get("acmCertificateArn") or "")
         if arn and ":us-east-1:" not in arn:
             raise CloudError(
                 "InvalidViewerCertificate",
-                "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.",
+                "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, "
+                "or doesn't include a valid certificate chain.",
             )
 
     def _origin(self, origin: Properties) -> None:
@@ -239,7 +241,10 @@ class KeyValueStore(_CloudFront):
 
     def create(self, ctx: Context, res: Resource) -> Properties:
         raw = token_hex(32)
-        arn = f"arn:aws:cloudfront::{ctx.account}:key-value-store/{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+        arn = (
+            f"arn:aws:cloudfront::{ctx.account}:key-value-store/"
+            f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+        )
         return {"arn": arn, "etag": kvs.create(ctx.state, arn)}
 
     def delete(self, ctx: Context, res: Resource) -> None:

@@ -74,7 +74,8 @@ class Cluster(AwsKind):
         if role is None or not trusts(role, "eks.amazonaws.com"):
             raise CloudError(
                 "InvalidParameterException",
-                f"Role with arn: {inputs['roleArn']}, could not be assumed because it does not exist or the trusted entity is not correct",
+                f"Role with arn: {inputs['roleArn']}, could not be assumed because it does not "
+                "exist or the trusted entity is not correct",
             )
         mode = (inputs.get("accessConfig") or {}).get("authenticationMode")
         before = ((old.inputs.get("accessConfig") or {}).get("authenticationMode")) if old else None
@@ -170,7 +171,8 @@ class NodeGroup(AwsKind):
         if role is None or not trusts(role, "ec2.amazonaws.com"):
             raise CloudError(
                 "InvalidParameterException",
-                f"Following required service principals [ec2.amazonaws.com] were not found in the trust relationships of nodeRole {inputs['nodeRoleArn']}",
+                "Following required service principals [ec2.amazonaws.com] were not found in the trust "
+                f"relationships of nodeRole {inputs['nodeRoleArn']}",
             )
         template = inputs.get("launchTemplate")
         if template:
@@ -236,7 +238,10 @@ class Addon(_OfCluster):
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {
-            "arn": f"arn:aws:eks:{ctx.region}:{ctx.account}:addon/{res.inputs['clusterName']}/{res.inputs['addonName']}/{token_hex(8)}",
+            "arn": (
+                f"arn:aws:eks:{ctx.region}:{ctx.account}:addon/{res.inputs['clusterName']}/"
+                f"{res.inputs['addonName']}/{token_hex(8)}"
+            ),
             "addonVersion": res.inputs.get("addonVersion") or "v1.0.0-eksbuild.1",
             "createdAt": "2026-11-24T00:00:00Z",
         }
@@ -255,12 +260,16 @@ class AccessEntry(_OfCluster):
         if (cluster.inputs.get("accessConfig") or {}).get("authenticationMode", "CONFIG_MAP") == "CONFIG_MAP":
             raise CloudError(
                 "InvalidRequestException",
-                "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.",
+                "The cluster's authentication mode must be set to one of [API, "
+                "API_AND_CONFIG_MAP] to perform this operation.",
             )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {
-            "accessEntryArn": f"arn:aws:eks:{ctx.region}:{ctx.account}:access-entry/{res.inputs['clusterName']}/role/{token_hex(8)}"
+            "accessEntryArn": (
+                f"arn:aws:eks:{ctx.region}:{ctx.account}:access-entry/"
+                f"{res.inputs['clusterName']}/role/{token_hex(8)}"
+            )
         }
 
 

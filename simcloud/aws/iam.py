@@ -1,4 +1,7 @@
-"""IAM, KMS: roles, policies, keys. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html and neighbours."""
+"""IAM, KMS: roles, policies, keys.
+
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html and neighbours.
+"""
 
 from __future__ import annotations
 

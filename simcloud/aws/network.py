@@ -131,7 +131,10 @@ class InternetGateway(AwsKind):
         mapped = [
             n for n in ctx.find(NAT) if (s := ctx.by_id(SUBNET, n.get("subnetId"))) and s.get("vpcId") == vpc
         ]
-        text = f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+        text = (
+            f"Network {vpc} has some mapped public address(es). Please unmap those public "
+            "address(es) before detaching the gateway."
+        )
         in_use(mapped, "DependencyViolation", text)
 
 
@@ -232,7 +235,8 @@ class RouteTableAssociation(AwsKind):
         if old is None and ctx.find(self.type, subnetId=subnet.id):
             raise CloudError(
                 "Resource.AlreadyAssociated",
-                f"the specified association for route table {inputs['routeTableId']} conflicts with an existing association",
+                f"the specified association for route table {inputs['routeTableId']} "
+                "conflicts with an existing association",
             )
 
 

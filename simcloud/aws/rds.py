@@ -86,7 +86,8 @@ class ParameterGroup(Named):
         in_use(
             users,
             "InvalidDBParameterGroupState",
-            f"One or more database instances are still members of this parameter group {res.id}, so the group cannot be deleted",
+            "One or more database instances are still members of this parameter group "
+            f"{res.id}, so the group cannot be deleted",
         )
 
 
@@ -133,7 +134,8 @@ class Instance(AwsKind):
             raise CloudError(
                 "InvalidParameterValue",
                 f"The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; "
-                f"must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens: {identifier}",
+                "must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or "
+                f"contain two consecutive hyphens: {identifier}",
             )
         if old is None:
             in_use(
@@ -196,7 +198,8 @@ class Instance(AwsKind):
             if family.get("family") != f"mysql{major}":
                 raise CloudError(
                     "InvalidParameterCombination",
-                    f"The parameter group {parameters} with DBParameterGroupFamily {family.get('family')} can't be used for "
+                    f"The parameter group {parameters} with DBParameterGroupFamily "
+                    f"{family.get('family')} can't be used for "
                     f"this instance. Use a parameter group with DBParameterGroupFamily mysql{major}.",
                 )
 
