@@ -11,11 +11,12 @@ import re
 
 from simcloud.aws.base import AwsKind, Named, existing, in_use, token_hex
 from simcloud.aws.iam import PROFILE
-from simcloud.aws.network import GROUP, SUBNET
+from simcloud.aws.network import SUBNET, network_of
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 ASG = "aws:autoscaling/group:Group"
+MAX_USER_DATA = 16384
 
 
 @kind
@@ -40,14 +41,15 @@ class LaunchTemplate(AwsKind):
             )
         if inputs.get("userData"):
             try:
-                base64.b64decode(str(inputs["userData"]), validate=True)
+                data = base64.b64decode(str(inputs["userData"]), validate=True)
             except (binascii.Error, ValueError):
                 raise CloudError(
                     "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."
                 ) from None
+            if len(data) > MAX_USER_DATA:
+                raise CloudError("InvalidUserData.Malformed", "User data is limited to 16384 bytes")
         for group in inputs.get("vpcSecurityGroupIds") or []:
-            # The cluster's own group is EKS's and no resource here; every other one has to exist.
-            if ctx.by_id(GROUP, str(group)) is None and not _is_cluster_group(ctx, str(group)):
+            if network_of(ctx, group) is None:
                 raise CloudError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
         options = inputs.get("metadataOptions") or {}
         if options.get("httpTokens") not in (None, "required", "optional"):
@@ -61,18 +63,21 @@ class LaunchTemplate(AwsKind):
         return {"latestVersion": version, "defaultVersion": 1}
 
 
-def _is_cluster_group(ctx: Context, group: str) -> bool:
-    clusters = ctx.find("aws:eks/cluster:Cluster")
-    return any((c.get("vpcConfig") or {}).get("clusterSecurityGroupId") == group for c in clusters)
-
-
 @kind
 class Group(Named):
     type = ASG
     service, longest, latency, delete_latency = "autoscaling", 255, "asg", "asg"
     replace_on = frozenset({"name", "namePrefix", "region"})
+    lasting = frozenset({"arn"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        if old is None:
+            in_use(
+                ctx.find(ASG, name=inputs["name"]),
+                "AlreadyExists",
+                "AutoScalingGroup by this name already exists - A group with the name "
+                f"{inputs['name']} already exists",
+            )
         low, high = int(inputs["minSize"]), int(inputs["maxSize"])
         want = int(inputs.get("desiredCapacity", low))
         if not low <= want <= high:
@@ -119,9 +124,12 @@ class Group(Named):
         return {}
 
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        ran, runs = (int(each.get("desiredCapacity", 0)) > 0 for each in (old, res))
         changed = old.inputs.get("launchTemplate") != res.inputs.get("launchTemplate")
-        if changed and res.inputs.get("instanceRefresh"):
+        renewed = changed and bool(res.inputs.get("instanceRefresh"))
+        if ran and (renewed or not runs):
             ctx.world.compute.terminate(res.id)
+        if runs and (renewed or not ran):
             self._launch(ctx, res)
         return {}
 
@@ -146,7 +154,31 @@ class LogGroup(Named):
     service, arn_path, longest = "logs", "log-group:{name}", 512
     replace_on = frozenset({"name", "namePrefix", "logGroupClass", "region"})
     retention = frozenset(
-        {0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557}
+        {
+            0,
+            1,
+            3,
+            5,
+            7,
+            14,
+            30,
+            60,
+            90,
+            120,
+            150,
+            180,
+            365,
+            400,
+            545,
+            731,
+            1096,
+            1827,
+            2192,
+            2557,
+            2922,
+            3288,
+            3653,
+        }
     )
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:

@@ -27,6 +27,8 @@ class AwsKind(Kind):
     arn_path: ClassVar[str] = ""
     """Resource part of the ARN with {id} and {name}; empty when it has none."""
     global_arn: ClassVar[bool] = False
+    lasting: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that the cloud makes up at creation and keeps."""
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return f"{self.prefix}0{token_hex(16)}"
@@ -50,7 +52,8 @@ class AwsKind(Kind):
         }
         shape = sdktypes.shape(self.type)
         declared = shape.outputs if shape else frozenset[str]()
-        found = {**common, **self.shown(ctx, res)}
+        kept = {name: res.outputs[name] for name in self.lasting if name in res.outputs}
+        found = {**common, **self.shown(ctx, res), **kept}
         return {name: value for name, value in found.items() if name in declared and value is not None}
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
@@ -67,13 +70,19 @@ class Named(AwsKind):
     def autoname(
         self, ctx: Context, inputs: Properties, name: str, old: Properties | None = None
     ) -> Properties:
-        if inputs.get(self.name_key) is not None or inputs.get(f"{self.name_key}Prefix") is not None:
+        if inputs.get(self.name_key) is not None:
             return inputs
-        made = (old or {}).get(self.name_key) or f"{name}-{token_hex(7)}"
+        prefix = inputs.get(f"{self.name_key}Prefix")
+        if old and old.get(self.name_key) and old.get(f"{self.name_key}Prefix") == prefix:
+            return {**inputs, self.name_key: old[self.name_key]}
+        if prefix is None and len(name) + 8 > self.longest:
+            text = f"name '{name}-' plus 7 random chars is longer than maximum length {self.longest}"
+            raise CloudError("InvalidConfiguration", text)
+        made = f"{name}-{token_hex(7)}" if prefix is None else f"{prefix}{token_hex(10)}"
         return {**inputs, self.name_key: made}
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
-        return str(inputs.get(self.name_key) or f"{inputs.get(self.name_key + 'Prefix')}{token_hex(10)}")
+        return str(inputs[self.name_key])
 
 
 def existing(ctx: Context, token: str, id_: Any, code: str, text: str) -> Resource:

@@ -33,6 +33,8 @@ REQUEST_POLICIES = {
     "59781a5b-3903-41f3-afcb-af62929ccde1",  # CORS-CustomOrigin
 }
 MAX_FUNCTION = 10 * 1024
+RUNTIMES = {"cloudfront-js-1.0", "cloudfront-js-2.0"}
+ERROR_CODES = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
 PROTOCOLS = {"allow-all", "https-only", "redirect-to-https"}
 
 
@@ -61,7 +63,14 @@ class Distribution(_CloudFront):
         behaviours = [inputs["defaultCacheBehavior"], *(inputs.get("orderedCacheBehaviors") or [])]
         for behaviour in behaviours:
             self._behaviour(ctx, behaviour, origins, groups)
+        for group in inputs.get("originGroups") or []:
+            if len(group["members"]) != 2:
+                raise _invalid("An origin group must have two members.")
+            if {str(member["originId"]) for member in group["members"]} - origins:
+                raise CloudError("NoSuchOrigin", "One or more of your origins or origin groups do not exist.")
         for response in inputs.get("customErrorResponses") or []:
+            if int(response["errorCode"]) not in ERROR_CODES:
+                raise CloudError("InvalidErrorCode", "An invalid error code was specified.")
             if bool(response.get("responsePagePath")) != bool(response.get("responseCode")):
                 raise _invalid(
                     "The parameter ResponsePagePath and ResponseCode must both be specified or both be empty."
@@ -80,6 +89,13 @@ class Distribution(_CloudFront):
                 "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, "
                 "or doesn't include a valid certificate chain.",
             )
+        for other in ctx.find(DISTRIBUTION):
+            taken = set(inputs.get("aliases") or []) & set(other.inputs.get("aliases") or [])
+            if taken and (old is None or other.id != old.id):
+                raise CloudError(
+                    "CNAMEAlreadyExists",
+                    "One or more of the CNAMEs you provided are already associated with a different resource.",
+                )
 
     def _origin(self, origin: Properties) -> None:
         domain = str(origin["domainName"])
@@ -91,11 +107,11 @@ class Distribution(_CloudFront):
             raise _invalid("The parameter origin name cannot be an IP address.")
         if not re.fullmatch(r"(?!-)[A-Za-z0-9.-]{1,253}", domain) or "." not in domain:
             raise _invalid("The parameter Origin DomainName does not refer to a valid domain name.")
-        if not 1 <= int(origin.get("connectionAttempts") or 3) <= 3:
+        if not 1 <= int(origin.get("connectionAttempts", 3)) <= 3:
             raise _invalid("The parameter ConnectionAttempts is out of range.")
-        if not 1 <= int(origin.get("connectionTimeout") or 10) <= 10:
+        if not 1 <= int(origin.get("connectionTimeout", 10)) <= 10:
             raise _invalid("The parameter ConnectionTimeout is out of range.")
-        read = int((origin.get("customOriginConfig") or {}).get("originReadTimeout") or 30)
+        read = int((origin.get("customOriginConfig") or {}).get("originReadTimeout", 30))
         if not 1 <= read <= 60:
             raise _invalid("The parameter originReadTimeout is out of range.")
 
@@ -148,6 +164,14 @@ class Distribution(_CloudFront):
             ctx.world.network.publish(name, "edge", 0, region="global", tls=True)
         return {}
 
+    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
+        before, after = (set[str](each.inputs.get("aliases") or []) for each in (old, res))
+        for name in after - before:
+            ctx.world.network.publish(name, "edge", 0, region="global", tls=True)
+        for name in before - after:
+            ctx.world.network.unpublish(name)
+        return {}
+
     def delete(self, ctx: Context, res: Resource) -> None:
         for name in (str(res.outputs["domainName"]), *(res.inputs.get("aliases") or [])):
             ctx.world.network.unpublish(name)
@@ -175,6 +199,8 @@ class Function(_CloudFront):
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         if not re.fullmatch(r"[a-zA-Z0-9-_]{1,64}", str(inputs["name"])):
             raise _invalid("The parameter Name is invalid.")
+        if inputs["runtime"] not in RUNTIMES:
+            raise _invalid("The parameter Runtime is invalid.")
         if old is None:
             in_use(
                 ctx.find(FUNCTION, name=inputs["name"]),

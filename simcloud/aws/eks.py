@@ -26,6 +26,10 @@ VERSIONS = {
 }
 
 
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
+
+
 def _zones(ctx: Context, subnet_ids: list[str]) -> set[str]:
     zones: set[str] = set()
     for subnet_id in subnet_ids:
@@ -41,6 +45,7 @@ class Cluster(AwsKind):
     type = CLUSTER
     service = "eks"
     latency, delete_latency = "eks_cluster", "eks_delete"
+    lasting = frozenset({"endpoint", "identities"})
     replace_on = frozenset({"name", "roleArn", "bootstrapSelfManagedAddons", "encryptionConfig", "region"})
 
     def autoname(
@@ -63,9 +68,15 @@ class Cluster(AwsKind):
                 "ResourceInUseException",
                 f"Cluster already exists with name: {name}",
             )
+        before = str(old.inputs.get("version") or "1.35") if old else None
         window = VERSIONS.get(version)
-        if window is None or not window[0] <= date.today() <= window[1]:
+        if version != before and (window is None or not window[0] <= date.today() <= window[1]):
             raise CloudError("InvalidParameterException", f"unsupported Kubernetes version {version}")
+        if before and _minor(version) - _minor(before) not in (0, 1):
+            raise CloudError(
+                "InvalidParameterException",
+                f"Unsupported Kubernetes minor version update from {before} to {version}",
+            )
         if len(_zones(ctx, inputs["vpcConfig"]["subnetIds"])) < 2:
             raise CloudError(
                 "InvalidParameterException", "Subnets specified must be in at least two different AZs"
@@ -78,8 +89,8 @@ class Cluster(AwsKind):
                 "exist or the trusted entity is not correct",
             )
         mode = (inputs.get("accessConfig") or {}).get("authenticationMode")
-        before = ((old.inputs.get("accessConfig") or {}).get("authenticationMode")) if old else None
-        if before == "CONFIG_MAP" and mode == "API":
+        was = ((old.inputs.get("accessConfig") or {}).get("authenticationMode")) if old else None
+        if was == "CONFIG_MAP" and mode == "API":
             raise CloudError(
                 "InvalidParameterException", "Unsupported authentication mode update from CONFIG_MAP to API"
             )
@@ -88,14 +99,13 @@ class Cluster(AwsKind):
             raise CloudError("InvalidParameterException", f"Key {key} does not exist")
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
-        unique = res.outputs.get("clusterId") or token_hex(32).upper()
+        unique = token_hex(32).upper()
         issuer = f"https://oidc.eks.{ctx.region}.amazonaws.com/id/{unique}"
         vpc = ctx.by_id(SUBNET, str(res.inputs["vpcConfig"]["subnetIds"][0]))
         group = (res.outputs.get("vpcConfig") or {}).get("clusterSecurityGroupId") or f"sg-0{token_hex(16)}"
-        endpoint = res.outputs.get("endpoint") or f"https://{unique}.gr7.{ctx.region}.eks.amazonaws.com"
         return {
             "arn": f"arn:aws:eks:{ctx.region}:{ctx.account}:cluster/{res.id}",
-            "endpoint": endpoint,
+            "endpoint": f"https://{unique}.gr7.{ctx.region}.eks.amazonaws.com",
             "status": "ACTIVE",
             "version": res.inputs.get("version") or "1.35",
             "platformVersion": "eks.1",
@@ -130,6 +140,7 @@ class NodeGroup(AwsKind):
     type = NODE_GROUP
     service = "eks"
     latency, delete_latency = "eks_node_group", "eks_node_group_delete"
+    lasting = frozenset({"arn", "resources"})
     replace_on = frozenset(
         {"clusterName", "nodeGroupName", "nodeGroupNamePrefix", "nodeRoleArn", "subnetIds", "instanceTypes"}
         | {"amiType", "capacityType", "diskSize", "region"}
@@ -153,6 +164,13 @@ class NodeGroup(AwsKind):
             "ResourceNotFoundException",
             f"No cluster found for name: {inputs['clusterName']}.",
         )
+        if old is None:
+            name = inputs["nodeGroupName"]
+            in_use(
+                ctx.find(NODE_GROUP, clusterName=cluster.id, nodeGroupName=name),
+                "ResourceInUseException",
+                f"NodeGroup already exists with name {name} and cluster name {cluster.id}",
+            )
         scaling = inputs["scalingConfig"]
         low, want, high = (int(scaling[k]) for k in ("minSize", "desiredSize", "maxSize"))
         if low > high:
@@ -220,6 +238,7 @@ class _OfCluster(AwsKind):
 class Addon(_OfCluster):
     type = "aws:eks/addon:Addon"
     latency = "eks_addon"
+    lasting = frozenset({"arn"})
     replace_on = frozenset({"clusterName", "addonName", "region"})
     known = frozenset(
         {"vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent", "amazon-cloudwatch-observability"}
@@ -235,6 +254,9 @@ class Addon(_OfCluster):
             raise CloudError(
                 "InvalidParameterException", f"Addon {inputs['addonName']} specified is not supported"
             )
+        if old is None:
+            same = ctx.find(self.type, clusterName=inputs["clusterName"], addonName=inputs["addonName"])
+            in_use(same, "ResourceInUseException", "Addon already exists.")
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {
@@ -251,6 +273,7 @@ class Addon(_OfCluster):
 class AccessEntry(_OfCluster):
     type = "aws:eks/accessEntry:AccessEntry"
     replace_on = frozenset({"clusterName", "principalArn", "type", "region"})
+    lasting = frozenset({"accessEntryArn"})
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return f"{inputs['clusterName']}:{inputs['principalArn']}"
@@ -263,6 +286,10 @@ class AccessEntry(_OfCluster):
                 "The cluster's authentication mode must be set to one of [API, "
                 "API_AND_CONFIG_MAP] to perform this operation.",
             )
+        if old is None:
+            same = ctx.find(self.type, clusterName=cluster.id, principalArn=inputs["principalArn"])
+            text = "The specified access entry resource is already in use on this cluster."
+            in_use(same, "ResourceInUseException", text)
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from simcloud.aws.base import AwsKind, Named, existing, in_use, letters, token_hex
+from simcloud.aws.base import AwsKind, Named, by_arn, existing, in_use, letters, token_hex
 from simcloud.kinds import UNKNOWN, CloudError, Context, Properties, Resource, kind
 
 ROLE = "aws:iam/role:Role"
@@ -18,6 +18,12 @@ INLINE = "aws:iam/rolePolicy:RolePolicy"
 POLICY = "aws:iam/policy:Policy"
 PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 KEY = "aws:kms/key:Key"
+# The ones that somebody here has a use for; a name that is not among them is more likely a slip.
+MANAGED = {
+    *("AmazonEKSClusterPolicy", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy"),
+    *("AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryPullOnly"),
+    *("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"),
+}
 
 
 def document(text: Any) -> dict[str, Any]:
@@ -37,6 +43,13 @@ def document(text: Any) -> dict[str, Any]:
     return parsed
 
 
+def permissions(text: Any) -> None:
+    """Refuses an identity policy that says nothing about what."""
+    for statement in document(text)["Statement"]:
+        if "Resource" not in statement and "NotResource" not in statement:
+            raise CloudError("MalformedPolicyDocument", "Policy statement must contain resources.")
+
+
 def trusts(role: Resource, service: str) -> bool:
     """Whether the role may be assumed by this service principal."""
     for statement in document(role.inputs["assumeRolePolicy"])["Statement"]:
@@ -54,6 +67,7 @@ class _Global(Named):
 class Role(_Global):
     type = ROLE
     arn_path = "role/{name}"
+    lasting = frozenset({"uniqueId"})
     replace_on = frozenset({"name", "namePrefix", "path"})
 
     def check(self, ctx: Context, inputs: Properties) -> None:
@@ -79,6 +93,8 @@ class Role(_Global):
     def delete(self, ctx: Context, res: Resource) -> None:
         text = "Cannot delete entity, must detach all policies first."
         in_use(ctx.find(ATTACHMENT, role=res.id), "DeleteConflict", text)
+        text = "Cannot delete entity, must delete policies first."
+        in_use(ctx.find(INLINE, role=res.id), "DeleteConflict", text)
         in_use(
             ctx.find(PROFILE, role=res.id),
             "DeleteConflict",
@@ -98,7 +114,7 @@ class RolePolicy(_Global):
         existing(
             ctx, ROLE, inputs["role"], "NoSuchEntity", f"The role with name {inputs['role']} cannot be found."
         )
-        document(inputs["policy"])
+        permissions(inputs["policy"])
 
 
 @kind
@@ -115,7 +131,8 @@ class RolePolicyAttachment(AwsKind):
             ctx, ROLE, inputs["role"], "NoSuchEntity", f"The role with name {inputs['role']} cannot be found."
         )
         arn = str(inputs["policyArn"])
-        if not arn.startswith("arn:aws:iam::aws:policy/") and not ctx.find(POLICY, arn=arn):
+        managed = arn.startswith("arn:aws:iam::aws:policy/") and arn.rsplit("/", 1)[-1] in MANAGED
+        if not managed and not ctx.find(POLICY, arn=arn):
             raise CloudError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.")
 
 
@@ -123,13 +140,14 @@ class RolePolicyAttachment(AwsKind):
 class Policy(_Global):
     type = POLICY
     arn_path = "policy/{name}"
+    lasting = frozenset({"policyId"})
     replace_on = frozenset({"name", "namePrefix", "path", "description"})
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return f"arn:aws:iam::{ctx.account}:policy/{inputs['name']}"
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        document(inputs["policy"])
+        permissions(inputs["policy"])
         if old is None:
             in_use(
                 ctx.find(POLICY, name=inputs["name"]),
@@ -153,6 +171,7 @@ class Policy(_Global):
 class InstanceProfile(_Global):
     type = PROFILE
     arn_path = "instance-profile/{name}"
+    lasting = frozenset({"uniqueId"})
     replace_on = frozenset({"name", "namePrefix", "path"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
@@ -190,6 +209,9 @@ class OpenIdConnectProvider(AwsKind):
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         if not str(inputs["url"]).startswith("https://"):
             raise CloudError("ValidationError", "Invalid Open ID Connect Provider URL")
+        if old is None:
+            text = f"Provider with url {inputs['url']} already exists."
+            in_use(ctx.find(self.type, url=inputs["url"]), "EntityAlreadyExists", text)
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {"arn": res.id, "thumbprintLists": ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]}
@@ -235,11 +257,13 @@ class KeyAlias(Named):
                 "AlreadyExistsException",
                 f"An alias with the name arn:aws:kms:{ctx.region}:{ctx.account}:{name} already exists",
             )
+        arn = self._target(ctx, inputs)
+        if by_arn(ctx, KEY, arn) is None:
+            raise CloudError("NotFoundException", f"Key '{arn}' does not exist")
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
-        target = str(res.inputs["targetKeyId"])
-        return {
-            "targetKeyArn": target
-            if target.startswith("arn:")
-            else f"arn:aws:kms:{ctx.region}:{ctx.account}:key/{target}"
-        }
+        return {"targetKeyArn": self._target(ctx, res.inputs)}
+
+    def _target(self, ctx: Context, inputs: Properties) -> str:
+        key = str(inputs["targetKeyId"])
+        return key if key.startswith("arn:") else f"arn:aws:kms:{ctx.region}:{ctx.account}:key/{key}"

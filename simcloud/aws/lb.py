@@ -96,6 +96,9 @@ class TargetGroup(_Elb):
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         self.named(inputs, "target group")
+        if old is None:
+            text = f"A target group with the same name '{inputs['name']}' exists, but with different settings"
+            in_use(ctx.find(TARGETS, name=inputs["name"]), "DuplicateTargetGroupName", text)
         existing(
             ctx,
             "aws:ec2/vpc:Vpc",
@@ -171,7 +174,7 @@ class ListenerRule(AwsKind):
         same = [
             r
             for r in ctx.find(RULE, listenerArn=inputs["listenerArn"], priority=priority)
-            if old is None or r.id != old.id
+            if priority is not None and (old is None or r.id != old.id)
         ]
         in_use(same, "PriorityInUse", f"Priority '{priority}' is currently in use")
         _actions(ctx, inputs["actions"])

@@ -21,6 +21,7 @@ IGW = "aws:ec2/internetGateway:InternetGateway"
 NAT = "aws:ec2/natGateway:NatGateway"
 EIP = "aws:ec2/eip:Eip"
 ROUTE = "aws:ec2/route:Route"
+CLUSTER = "aws:eks/cluster:Cluster"
 ZONES = {"ap-northeast-2": ("a", "b", "c", "d"), "us-east-1": ("a", "b", "c", "d", "e", "f")}
 
 
@@ -39,6 +40,10 @@ def _not_found(what: str, id_: Any) -> tuple[str, str]:
 class Vpc(AwsKind):
     type = VPC
     prefix, arn_path = "vpc-", "vpc/{id}"
+    lasting = frozenset(
+        {"defaultNetworkAclId", "defaultRouteTableId", "defaultSecurityGroupId", "mainRouteTableId"}
+        | {"dhcpOptionsId"}
+    )
     replace_on = frozenset({"cidrBlock", "instanceTenancy", "ipv4IpamPoolId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
@@ -108,6 +113,7 @@ class Subnet(AwsKind):
             ("aws:autoscaling/group:Group", "vpcZoneIdentifiers"),
         ):
             users += [r for r in ctx.find(token) if res.id in (r.get(key) or [])]
+        users += [c for c in ctx.find(CLUSTER) if res.id in c.inputs["vpcConfig"]["subnetIds"]]
         in_use(users, "DependencyViolation", text)
 
 
@@ -157,6 +163,7 @@ class Eip(AwsKind):
 class NatGateway(AwsKind):
     type = NAT
     prefix, latency, delete_latency = "nat-", "nat_gateway", "delete_fast"
+    lasting = frozenset({"networkInterfaceId"})
     replace_on = frozenset({"allocationId", "subnetId", "connectivityType", "privateIp", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
@@ -240,6 +247,15 @@ class RouteTableAssociation(AwsKind):
             )
 
 
+def network_of(ctx: Context, group: Any) -> str | None:
+    """The VPC of a security group, a cluster's own among them (EKS's, so no resource here); None if there is none."""
+    found = ctx.by_id(GROUP, str(group))
+    if found:
+        return found.get("vpcId")
+    configs = [cluster.get("vpcConfig") for cluster in ctx.find(CLUSTER)]
+    return next((c["vpcId"] for c in configs if c.get("clusterSecurityGroupId") == group), None)
+
+
 @kind
 class SecurityGroup(AwsKind):
     type = GROUP
@@ -286,13 +302,10 @@ class _Rule(AwsKind):
     replace_on = frozenset({"securityGroupId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        group = existing(
-            ctx,
-            GROUP,
-            inputs["securityGroupId"],
-            "InvalidGroup.NotFound",
-            f"The security group '{inputs['securityGroupId']}' does not exist",
-        )
+        own, other = inputs["securityGroupId"], inputs.get("referencedSecurityGroupId")
+        for group in (own, other):
+            if group and network_of(ctx, group) is None:
+                raise CloudError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
         sources = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
         given = [key for key in sources if inputs.get(key)]
         if len(given) != 1:
@@ -301,11 +314,7 @@ class _Rule(AwsKind):
             )
         if inputs.get("cidrIpv4"):
             _cidr(inputs["cidrIpv4"], "InvalidParameterValue")
-        other = inputs.get("referencedSecurityGroupId")
-        if other and not str(other).startswith("sg-0") | (ctx.by_id(GROUP, str(other)) is not None):
-            raise CloudError("InvalidGroup.NotFound", f"The security group '{other}' does not exist")
-        peer = ctx.by_id(GROUP, str(other)) if other else None
-        if peer and peer.get("vpcId") != group.get("vpcId"):
+        if other and network_of(ctx, other) != network_of(ctx, own):
             raise CloudError(
                 "InvalidGroup.NotFound", "You have specified two resources that belong to different networks."
             )

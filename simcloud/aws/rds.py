@@ -12,7 +12,7 @@ import uuid
 from datetime import date
 
 from simcloud.aws.base import AwsKind, Named, existing, in_use, letters
-from simcloud.aws.network import SUBNET
+from simcloud.aws.network import SUBNET, network_of
 from simcloud.aws.secrets import drop_secret, put_secret
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 
@@ -65,7 +65,7 @@ class ParameterGroup(Named):
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         family = str(inputs["family"])
-        if family.removeprefix("mysql") not in VERSIONS:
+        if family not in {f"mysql{version}" for version in VERSIONS}:
             raise CloudError(
                 "InvalidParameterValue",
                 f"ParameterGroupFamily {family} is not a valid parameter group family",
@@ -75,10 +75,13 @@ class ParameterGroup(Named):
                 ctx.world.mysql.checked({str(parameter["name"]): str(parameter["value"])})
             except CloudError as error:
                 raise CloudError("InvalidParameterValue", error.message) from None
+        if old is None:
+            text = f"Parameter group {inputs['name']} already exists"
+            in_use(ctx.find(PARAMETERS, name=inputs["name"]), "DBParameterGroupAlreadyExists", text)
 
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
         for instance in ctx.find(INSTANCE, parameterGroupName=res.id):
-            ctx.world.mysql.update(instance.get("identifier"), parameters=parameters_of(ctx, instance.inputs))
+            ctx.world.mysql.update(instance.get("identifier"), parameters=_parameters(res))
         return {}
 
     def delete(self, ctx: Context, res: Resource) -> None:
@@ -94,7 +97,16 @@ class ParameterGroup(Named):
 def parameters_of(ctx: Context, inputs: Properties) -> dict[str, str]:
     """Parameters of an instance's group, by name."""
     group = ctx.by_id(PARAMETERS, str(inputs.get("parameterGroupName")))
-    return {str(p["name"]): str(p["value"]) for p in (group.inputs.get("parameters") or [])} if group else {}
+    return _parameters(group) if group else {}
+
+
+def _parameters(group: Resource) -> dict[str, str]:
+    return {str(p["name"]): str(p["value"]) for p in group.inputs.get("parameters") or []}
+
+
+def _support(inputs: Properties) -> int:
+    """Which end counts for a new instance: 0 of standard support, 1 of Extended Support, which is the default."""
+    return 0 if inputs.get("engineLifecycleSupport") == "open-source-rds-extended-support-disabled" else 1
 
 
 @kind
@@ -145,9 +157,16 @@ class Instance(AwsKind):
             )
         version = str(inputs.get("engineVersion", "8.0"))
         major = ".".join(version.split(".")[:2])
-        if str(inputs.get("engine")) != "mysql" or major not in VERSIONS:
+        window = VERSIONS.get(major) if str(inputs.get("engine")) == "mysql" else None
+        if window is None or (old is None and date.today() > window[_support(inputs)]):
             raise CloudError(
                 "InvalidParameterCombination", f"Cannot find version {version} for {inputs.get('engine')}"
+            )
+        before = str(old.inputs.get("engineVersion", "8.0")) if old else version
+        if not f"{before}.".startswith(f"{major}.") and not inputs.get("allowMajorVersionUpgrade"):
+            raise CloudError(
+                "InvalidParameterCombination",
+                "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.",
             )
         size, limit = int(inputs.get("allocatedStorage", 0)), inputs.get("maxAllocatedStorage")
         if size < 20:
@@ -178,14 +197,18 @@ class Instance(AwsKind):
                 "InvalidParameterValue",
                 "The parameter MasterUserPassword must be provided and must not be blank.",
             )
-        group = existing(
+        existing(
             ctx,
             SUBNET_GROUP,
             inputs.get("dbSubnetGroupName"),
             "DBSubnetGroupNotFoundFault",
             f"DBSubnetGroup not found: {inputs.get('dbSubnetGroupName')}",
         )
-        del group
+        for security in inputs.get("vpcSecurityGroupIds") or []:
+            if network_of(ctx, security) is None:
+                raise CloudError(
+                    "InvalidParameterValue", f"Invalid security group , groupId= {security}, groupName="
+                )
         parameters = inputs.get("parameterGroupName")
         if parameters:
             family = existing(

@@ -68,6 +68,10 @@ class Secret(Named):
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         record = ctx.state.kv_get(SECRETS, str(inputs["name"]))
+        window = int(inputs.get("recoveryWindowInDays", 30))
+        if window and not 7 <= window <= 30:
+            text = "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."
+            raise CloudError("InvalidParameterException", text)
         if old is None and record and record.get("deleted"):
             raise CloudError(
                 "InvalidRequestException",
