@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pulumi
 
 from stacks.settings import SettingsError, load
@@ -13,9 +11,8 @@ def main() -> None:
     try:
         settings = load(pulumi.get_stack(), pulumi.Config("planb"))
     except SettingsError as error:
-        for line in error.lines:
-            pulumi.log.error(line)
-        sys.exit(1)
+        # The language host shows a RunError as it is, without a traceback.
+        raise pulumi.RunError("\n".join(error.lines)) from None
     if settings.site == "dr":
         from stacks import dr
 
