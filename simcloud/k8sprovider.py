@@ -56,16 +56,21 @@ class KubernetesServer(ProviderServer):
         return construct.run({DIRECTORY: directory}, request, self._engine, context)
 
 
-def store_of(ctx: Context) -> tuple[str, ObjectStore]:
-    """The cluster that the provider's kubeconfig points at; CloudError when there is none."""
+def server_of(ctx: Context) -> str:
+    """The API server that the provider's kubeconfig names; empty when it names none."""
     config = ctx.provider_config.get("kubeconfig")
     parsed: Any = yaml.safe_load(config) if isinstance(config, str) else config
     try:
-        server = str(parsed["clusters"][0]["cluster"]["server"])
+        return str(parsed["clusters"][0]["cluster"]["server"])
     except (TypeError, KeyError, IndexError):
-        raise CloudError(
-            "InvalidConfiguration", "no configuration has been provided: kubeconfig is empty"
-        ) from None
+        return ""
+
+
+def store_of(ctx: Context) -> tuple[str, ObjectStore]:
+    """The cluster that the provider's kubeconfig points at; CloudError when there is none."""
+    server = server_of(ctx)
+    if not server:
+        raise CloudError("InvalidConfiguration", "no configuration has been provided: kubeconfig is empty")
     cluster_id = ctx.world.clusters.of(server)
     if cluster_id is None:
         raise CloudError(
@@ -106,6 +111,9 @@ class ObjectKind(Kind):
         if immutable and old["spec"].get("selector") != new["spec"].get("selector"):
             found.append("spec")
         return found
+
+    def home_of(self, ctx: Context) -> str:
+        return server_of(ctx)  # both sites have a `was/was`
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         try:
@@ -173,6 +181,9 @@ class _ReleaseKind(Kind):
         if filled.get("name") is None:
             filled["name"] = (old or {}).get("name") or f"{name}-{secrets.token_hex(4)}"
         return filled
+
+    def home_of(self, ctx: Context) -> str:
+        return ObjectKind(RELEASE).home_of(ctx)
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         return ObjectKind(RELEASE).region_of(ctx, inputs)

@@ -60,6 +60,8 @@ class Resource:
     outputs: Properties = field(default_factory=dict[str, Any])
     status: str = "ready"  # "creating" | "ready" | "failed" | "deleting"
     created_at: float = 0.0
+    home: str = ""
+    """Within what the id is unique, where that is less than the account: the cluster of a Kubernetes object."""
 
     def get(self, name: str, default: Any = None) -> Any:
         """The property as deployed: the output if there is one, else the input."""
@@ -131,6 +133,10 @@ class Kind:
     def latency_of(self, inputs: Properties) -> str | None:
         """The row of `latency.TABLE` for creating it with these inputs."""
         return self.latency
+
+    def home_of(self, ctx: Context) -> str:
+        """Within what its ids are unique; "" is the whole account or subscription."""
+        return ""
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         """Where the resource lives, and with which region it goes dark."""

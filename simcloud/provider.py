@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
@@ -41,12 +41,12 @@ class Cloud:
     clock: Clock
 
 
-class Refused(Exception):
-    """A failed call on its way to the engine; `partial` is what exists although creation failed."""
+class HalfMade(Exception):
+    """A failed creation on its way to the engine; `resource` is what exists nevertheless."""
 
-    def __init__(self, message: str, partial: Resource | None = None) -> None:
+    def __init__(self, message: str, resource: Resource) -> None:
         super().__init__(message)
-        self.partial = partial
+        self.resource = resource
 
 
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
@@ -121,7 +121,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         ignored = set(request.ignoreChanges)
         changed = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k) and k not in ignored]
         replaces = kind.replaces(old, new, changed)
-        detail = provider_pb2.PropertyDiff
+        detail: Any = provider_pb2.PropertyDiff
         kinds = {
             key: detail(
                 kind={
@@ -149,16 +149,23 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             seen = self._previewed(request.urn, inputs, {})
             return provider_pb2.CreateResponse(properties=to_struct(seen, request.properties))
         ctx = self.context(request.urn, context)
-        resource = self._run(context, "create", kind, ctx, inputs, lambda: self._create(kind, ctx, inputs))
-        state = to_struct(self._state_of(resource), request.properties)
-        return provider_pb2.CreateResponse(id=resource.id, properties=state)
+        given = request.properties
+        try:
+            resource = self._run(
+                context, "create", kind, ctx, inputs, lambda: self._create(kind, ctx, inputs)
+            )
+        except HalfMade as failure:
+            self._abort_half_made(context, failure, given)
+        return provider_pb2.CreateResponse(
+            id=resource.id, properties=to_struct(self._state_of(resource), given)
+        )
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
         inputs, olds = from_struct(request.news), from_struct(request.olds)
         if request.preview:
             return provider_pb2.UpdateResponse(
-                properties=to_struct(self._previewed(request.urn, inputs, olds))
+                properties=to_struct(self._previewed(request.urn, inputs, olds), request.olds, request.news)
             )
         ctx = self.context(request.urn, context)
         resource = self._run(
@@ -172,7 +179,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         olds = from_struct(request.old_inputs)
 
         def act() -> Resource | None:
-            resource = ctx.by_id(kind.type, request.id)
+            resource = ctx.state.by_id(kind.type, request.id, kind.home_of(ctx))
             if resource is None:
                 return None  # gone already: that is what was asked for
             ctx.state.put(replace(resource, status="deleting"))
@@ -182,7 +189,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             except BaseException:
                 ctx.state.put(resource)
                 raise
-            ctx.state.remove(kind.type, request.id)
+            ctx.state.remove(kind.type, request.id, resource.home)
             return resource
 
         self._run(context, "delete", kind, ctx, olds, act)
@@ -191,7 +198,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
         ctx = self.context(request.urn, context)
-        resource = ctx.by_id(kind.type, request.id)
+        resource = ctx.state.by_id(kind.type, request.id, kind.home_of(ctx))
         if resource is None:
             return provider_pb2.ReadResponse()
 
@@ -226,7 +233,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         except CloudError as error:
             context.abort(grpc.StatusCode.UNKNOWN, f"invoking {request.tok}: {error}")
         getattr(answer, "pop", lambda *_: None)("__type", None)
-        return provider_pb2.InvokeResponse(**{"return": to_struct(answer)})
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(to_struct(answer))
+        return response
 
     # -- what stands behind them --
 
@@ -269,7 +278,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
                 retry=retry_if_exception(lambda e: isinstance(e, CloudError) and e.retryable),
                 stop=stop_after_attempt(THROTTLE_ATTEMPTS),
                 wait=wait_exponential_jitter(
-                    initial=1 / clock.speed, max=20 / clock.speed, jitter=1 / clock.speed
+                    multiplier=1 / clock.speed, max=20 / clock.speed, jitter=1 / clock.speed
                 ),
                 reraise=True,
             )
@@ -280,11 +289,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         except CloudError as problem:
             error = str(problem)
             context.abort(grpc.StatusCode.UNKNOWN, f"{_verb(op)} {_name(ctx.urn)}: {error}")
-        except Refused as problem:
+        except HalfMade as problem:
             error = str(problem)
-            if problem.partial is not None:
-                self._abort_partial(context, problem.partial, error)
-            context.abort(grpc.StatusCode.UNKNOWN, error)
+            raise
         finally:
             if op != "read":
                 self.cloud.state.record(
@@ -306,6 +313,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
                 inputs=inputs,
                 status="creating",
                 created_at=time.time(),
+                home=kind.home_of(ctx),
             )
             state.put(resource)
         try:
@@ -315,7 +323,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
                 resource.outputs = {**dict(kind.defaults), **kind.outputs(ctx, resource)}
                 resource.status = "failed"
                 state.put(resource)
-                raise Refused(
+                raise HalfMade(
                     f"creating {_name(ctx.urn)}: the operation failed half-way: InternalError", resource
                 )
             clock.sleep(wait)
@@ -323,11 +331,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             before = resource.id
             resource.outputs |= kind.create(ctx, resource)
             if resource.id != before:  # the service chose the id
-                state.remove(kind.type, before)
-        except Refused:
+                state.remove(kind.type, before, resource.home)
+        except HalfMade:
             raise
         except BaseException:
-            state.remove(kind.type, resource.id)
+            state.remove(kind.type, resource.id, resource.home)
             raise
         resource.status = "ready"
         state.put(resource)
@@ -335,14 +343,16 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _update(self, kind: Kind, ctx: Context, id_: str, inputs: Properties) -> Resource:
         clock, state = self.cloud.clock, self.cloud.state
-        old = ctx.by_id(kind.type, id_)
+        old = ctx.state.by_id(kind.type, id_, kind.home_of(ctx))
         if old is None:
             raise CloudError("NotFound", f"{kind.type} {id_} does not exist")
         kind.validate(ctx, inputs, old)
         clock.sleep(clock.modelled(self._row(kind, "update")))
         new = replace(old, inputs=inputs, outputs=dict(old.outputs))
         new.outputs |= kind.outputs(ctx, new)
-        new.outputs |= kind.update(ctx, old, new)
+        # A half-made resource is made by the next update: to the cloud both are one PUT.
+        half = old.status == "failed"
+        new.outputs |= kind.create(ctx, new) if half else kind.update(ctx, old, new)
         new.status = "ready"
         state.put(new)
         return new
@@ -373,11 +383,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
             raise AssertionError(f"{resource.type} has no output {', '.join(sorted(undeclared))}")
         return {**resource.inputs, **{k: v for k, v in resource.outputs.items() if v is not None}}
 
-    def _abort_partial(self, context: grpc.ServicerContext, partial: Resource, message: str) -> None:
+    def _abort_half_made(self, context: grpc.ServicerContext, failure: HalfMade, given: Any) -> NoReturn:
+        resource, message = failure.resource, str(failure)
         init = provider_pb2.ErrorResourceInitFailed(
-            id=partial.id,
-            properties=to_struct(self._state_of(partial)),
-            inputs=to_struct(partial.inputs),
+            id=resource.id,
+            properties=to_struct(self._state_of(resource), given),
+            inputs=to_struct(resource.inputs, given),
             reasons=[message],
         )
         packed = any_pb2.Any()

@@ -18,7 +18,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
   type TEXT NOT NULL, id TEXT NOT NULL, urn TEXT NOT NULL, cloud TEXT NOT NULL, region TEXT NOT NULL,
   inputs TEXT NOT NULL, outputs TEXT NOT NULL, status TEXT NOT NULL, created_at REAL NOT NULL,
-  PRIMARY KEY (type, id));
+  home TEXT NOT NULL, PRIMARY KEY (type, id, home));
 CREATE INDEX IF NOT EXISTS resources_urn ON resources (urn);
 CREATE TABLE IF NOT EXISTS kv (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key));
 CREATE TABLE IF NOT EXISTS operations (
@@ -64,7 +64,7 @@ class State:
     # resources
 
     def put(self, resource: Resource) -> None:
-        """Inserts or replaces by (type, id)."""
+        """Inserts or replaces by (type, id, home)."""
         row = (
             resource.type,
             resource.id,
@@ -75,16 +75,18 @@ class State:
             json.dumps(resource.outputs),
             resource.status,
             resource.created_at or time.time(),
+            resource.home,
         )
         with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO resources VALUES (?,?,?,?,?,?,?,?,?)", row)
+            self._db.execute("INSERT OR REPLACE INTO resources VALUES (?,?,?,?,?,?,?,?,?,?)", row)
 
-    def remove(self, type_: str, id_: str) -> None:
+    def remove(self, type_: str, id_: str, home: str = "") -> None:
         with self._lock:
-            self._db.execute("DELETE FROM resources WHERE type = ? AND id = ?", (type_, id_))
+            where = "WHERE type = ? AND id = ? AND home = ?"
+            self._db.execute(f"DELETE FROM resources {where}", (type_, id_, home))
 
-    def by_id(self, type_: str, id_: str) -> Resource | None:
-        rows = self._select("WHERE type = ? AND id = ?", (type_, id_))
+    def by_id(self, type_: str, id_: str, home: str = "") -> Resource | None:
+        rows = self._select("WHERE type = ? AND id = ? AND home = ?", (type_, id_, home))
         return rows[0] if rows else None
 
     def by_urn(self, urn: str) -> list[Resource]:
@@ -113,7 +115,7 @@ class State:
     def _select(self, where: str, arguments: tuple[Any, ...]) -> list[Resource]:
         with self._lock:
             rows = self._db.execute(
-                "SELECT type, id, urn, cloud, region, inputs, outputs, status, created_at"
+                "SELECT type, id, urn, cloud, region, inputs, outputs, status, created_at, home"
                 f" FROM resources {where} ORDER BY created_at",
                 arguments,
             ).fetchall()
@@ -128,6 +130,7 @@ class State:
                 outputs=json.loads(row[6]),
                 status=row[7],
                 created_at=row[8],
+                home=row[9],
             )
             for row in rows
         ]
