@@ -353,6 +353,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         # A half-made resource is made by the next update: to the cloud both are one PUT.
         half = old.status == "failed"
         new.outputs |= kind.create(ctx, new) if half else kind.update(ctx, old, new)
+        new.id = id_  # the engine knows it by this one, whatever the service would choose now
         new.status = "ready"
         state.put(new)
         return new
