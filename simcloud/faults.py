@@ -57,9 +57,11 @@ class Faults:
             raise BadFault(
                 f"fault {kind!r} takes {', '.join(sorted(KINDS[kind]))}; got {', '.join(sorted(details))}"
             )
+        count = int(details["count"]) if "count" in details else None
+        if count is not None and count < 1:
+            raise BadFault(f"count is {count}; it takes at least 1")
         with self._lock:
-            count = details.get("count")
-            fault = Fault(f"f{next(self._numbers)}", kind, details, int(count) if count is not None else None)
+            fault = Fault(f"f{next(self._numbers)}", kind, details, count)
             self._active[fault.id] = fault
             return fault
 

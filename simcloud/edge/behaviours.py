@@ -85,16 +85,17 @@ def updated_origin(origin: Config, changes: dict[str, Any]) -> Config:
 def origin_headers(behaviour: Config, origin: Config, viewer: dict[str, str], client: str) -> dict[str, str]:
     """What the origin gets: forwarded viewer headers, X-Forwarded-For, the origin's own headers."""
     all_of_them = behaviour.get("originRequestPolicyId") in FORWARD_ALL
+    own = {str(custom["name"]): str(custom["value"]) for custom in origin.get("customHeaders") or []}
+    ours = {"x-forwarded-for", *(name.lower() for name in own)}  # whatever the viewer's spelling
     headers = {
         name: value
         for name, value in viewer.items()
-        if name.lower() not in _NEVER and (all_of_them or name.lower() in _ALWAYS)
+        if name.lower() not in _NEVER | ours and (all_of_them or name.lower() in _ALWAYS)
     }
-    before = viewer.get("X-Forwarded-For", "")
+    before = next((value for name, value in viewer.items() if name.lower() == "x-forwarded-for"), "")
     headers["X-Forwarded-For"] = f"{before}, {client}" if before else client
     headers["Via"] = "1.1 simcloud.cloudfront.net (CloudFront)"
-    for custom in origin.get("customHeaders") or []:
-        headers[str(custom["name"])] = str(custom["value"])
+    headers |= own
     return headers
 
 
