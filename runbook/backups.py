@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runbook.errors import PlanBError, Refused
+from runbook.errors import Refused
+from runbook.failures import translated
 
 if TYPE_CHECKING:
     from restore.blobs import Container
@@ -23,13 +24,16 @@ class Choice:
     cost_s: float = 0.0
 
 
-def container(url: str) -> Container:
+def container(url: str, *, patience_s: float | None = None) -> Container:
     """The backup container; PlanBError when storage refuses or is not there."""
+    from restore.blob_retry import Limits
     from restore.blobs import open_container
     from restore.errors import DataPlaneError
 
     try:
-        return open_container(url)
+        return open_container(
+            url, limits=Limits(deadline_s=patience_s, connect_s=3.0) if patience_s else None
+        )
     except DataPlaneError as error:
         raise translated(error) from None
 
@@ -79,13 +83,4 @@ def age_s(manifest: Manifest) -> float:
     return (datetime.now(UTC) - manifest.server_utc).total_seconds()
 
 
-def translated(error: Exception) -> PlanBError:
-    """A data plane error in the runbook's words; its exit code is kept."""
-    fields = {name: str(getattr(error, name, "")) for name in ("what", "where", "meaning", "next_step")}
-    cls = Refused if getattr(error, "exit_code", 1) == 3 else PlanBError
-    return cls(
-        fields["what"] or str(error),
-        resource=fields["where"],
-        meaning=fields["meaning"],
-        next_step=fields["next_step"],
-    )
+__all__ = ["Choice", "age_s", "choose", "container", "translated"]

@@ -45,9 +45,17 @@ class EdgeSwitch:
             items = {i["Key"]: i["Value"] for i in self._client.list_keys(KvsARN=self._arn)["Items"]}
         except (BotoCoreError, ClientError) as error:
             raise self._unreachable(error) from None
-        return EdgeState(
-            items.get("mode", "aws"), items.get("azureHost", NO_HOST), int(items.get("epoch", "1")), etag
+        mode, host, epoch = (
+            items.get(key, given) for key, given in (("mode", "aws"), ("azureHost", NO_HOST), ("epoch", "1"))
         )
+        if not epoch.isdigit():
+            raise PlanBError(
+                f"its key epoch is {epoch!r}, which is no number",
+                resource="edge",
+                meaning="nothing was switched; somebody has written the store by hand",
+                next_step="set the key epoch to the one in the newest journal (planb status)",
+            )
+        return EdgeState(mode, host, int(epoch), etag)
 
     def write(self, before: EdgeState, *, mode: str, epoch: int, azure_host: str | None = None) -> EdgeState:
         """Writes all three keys at once if nobody has written since `before`; refuses an older epoch."""

@@ -190,6 +190,10 @@ class _Mapped:
                 meaning="what was created before it stays and is found again",
                 next_step="mend the cause, then run the same command again",
             ) from None
+        if isinstance(error, errors.InvalidVersionError):
+            raise UsageError(
+                f"pulumi on PATH does not fit: {error}", next_step="make setup, then add .venv/bin to PATH"
+            ) from None
         if isinstance(error, FileNotFoundError):
             raise UsageError(
                 "pulumi is not on PATH", next_step="make setup, then add .venv/bin to PATH"
@@ -208,4 +212,5 @@ def _plain(text: str) -> str:
 
 def _last_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if "error" in line.lower()]
-    return lines[-1] if lines else text.strip().splitlines()[-1]
+    last = lines[-1] if lines else (text.strip().splitlines() or ["pulumi failed and said nothing"])[-1]
+    return last.removeprefix("stderr:").removeprefix("stdout:").strip()

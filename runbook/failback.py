@@ -42,10 +42,7 @@ class Failback:
         self._sites, self._bus, self.epoch = site, bus, epoch
         self._failed = threading.Event()
         self._memory: dict[str, dict[str, Any]] = {}
-
-    @property
-    def run_id(self) -> str:
-        return f"failback-{self.epoch}"
+        self.run_id = sites.attempt(site, f"failback-{epoch}")
 
     def steps(self) -> list[Step]:
         chain = [
@@ -74,7 +71,11 @@ class Failback:
 
     def _keep(self, name: str, act: Any) -> Any:
         def run() -> dict[str, Any]:
-            self._memory[name] = act()
+            try:
+                self._memory[name] = act()
+            except BaseException:
+                self._failed.set()  # whoever waits for a job that was not started gives up
+                raise
             return self._memory[name]
 
         return run
@@ -191,11 +192,9 @@ def run(engine: Engine, sinks: list[Sink], stop: threading.Event | None = None) 
         bus.emit(
             "run", f"failback {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
         )
+        for name, known in log.results.items():
+            failback.remember(name, known)
         plan = failback.steps()
-        for step in plan:
-            known = log.result_of(step.name)
-            if known is not None:
-                failback.remember(step.name, known)
         try:
             outcome = graph.run(plan, bus, log, stop or threading.Event())
         except Refused:

@@ -61,35 +61,35 @@ class Failover:
         self._provision_failed = threading.Event()
         self.update = Update()
         self._memory: dict[str, dict[str, Any]] = {}
-
-    @property
-    def run_id(self) -> str:
-        return f"{self.kind}-{self.epoch}"
+        self.run_id = sites.attempt(site, f"{self.kind}-{epoch}")
 
     @property
     def kind(self) -> str:
         return kind_of(self._options)
 
     def steps(self) -> list[Step]:
-        plan = [
-            Step("assess", "choosing the newest whole backup", self._keep("assess", self.assess)),
-            Step(
-                "fence",
-                "maintenance at the edge, AWS fenced off",
-                self._keep("fence", self.fence),
-                ("assess",),
-            ),
+        """The plan; results of an interrupted run must be remembered before."""
+        plan = [Step("assess", "choosing the newest whole backup", self._keep("assess", self.assess))]
+        if self._options.switch:
+            text = "maintenance at the edge, AWS fenced off"
+            plan.append(Step("fence", text, self._keep("fence", self.fence), ("assess",)))
+        before = (plan[-1].name,)
+        built = self._memory.get("provision")
+        # Built for another tier, or for a job that has failed since: not what this run needs.
+        again = built is not None and (built.get("tier"), built.get("job")) != (self._options.to, self.run_id)
+        plan += [
             Step(
                 "provision",
                 f"building the standby ({self._options.to})",
                 self._keep("provision", self.provision),
-                ("fence",),
+                before,
+                again=again,
             ),
             Step(
                 "restore",
                 "restoring inside the standby's network",
                 self._keep("restore", self.restore),
-                ("fence",),
+                before,
             ),
         ]
         if self._options.to != "full":
@@ -116,7 +116,11 @@ class Failover:
 
     def _keep(self, name: str, act: Any) -> Any:
         def run() -> dict[str, Any]:
-            self._memory[name] = act()
+            try:
+                self._memory[name] = act()
+            except BaseException:
+                self._provision_failed.set()  # whoever waits for a job that was not started gives up
+                raise
             return self._memory[name]
 
         return run
@@ -181,7 +185,8 @@ class Failover:
         )
         self.update = sites.provision(self._sites, self._bus, "provision", self._provision_failed)
         dr = self._sites.dr
-        return {"gatewayHost": dr.get("gatewayHost"), "databaseHost": dr.get("databaseHost")}
+        built = {"tier": self._options.to, "job": self.run_id}
+        return {**built, "gatewayHost": dr.get("gatewayHost"), "databaseHost": dr.get("databaseHost")}
 
     def restore(self) -> dict[str, Any]:
         done = sites.follow(
@@ -234,6 +239,12 @@ def kind_of(options: Options) -> str:
     return "failover" if options.switch else "restore"
 
 
+def next_epoch(site: Sites, kind: str) -> int:
+    """The edge's next one. Restores leave the edge's epoch alone, so they count past their own earlier runs too."""
+    earlier = [epoch for name, epoch, _ in journal.runs(site.store) if name == kind == "restore"]
+    return max(site.edge.read().epoch, *earlier, 0) + 1
+
+
 def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Event | None = None) -> Result:
     """Runs or resumes the failover. Errors are `PlanBError`s; a resumed run repeats only what was not verified."""
     recorder = Recorder()
@@ -242,17 +253,15 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
     kind = kind_of(options)
     with journal.JournalLock(site.store, f"planb {kind}") as lease:
         open_epoch = journal.unfinished(site.store, kind)
-        epoch = open_epoch or site.edge.read().epoch + 1
+        epoch = open_epoch or next_epoch(site, kind)
         log = journal.Journal(site.store, kind, epoch, lease)
         failover = Failover(site, options, bus, epoch)
         bus.emit(
             "run", f"{kind} {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
         )
+        for name, known in log.results.items():
+            failover.remember(name, known)
         plan = failover.steps()
-        for step in plan:
-            known = log.result_of(step.name)
-            if known is not None:
-                failover.remember(step.name, known)
         try:
             outcome = graph.run(plan, bus, log, stop or threading.Event())
         except Refused:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,7 +54,9 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
     waiting = {step.name: step for step in steps}
     running: dict[Future[dict[str, Any]], Step] = {}
     order: list[Exception] = []
-    with ThreadPoolExecutor(max_workers=max(1, len(steps)), thread_name_prefix="step") as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, len(steps)), thread_name_prefix="step")
+    at_once = False
+    try:
         while waiting or running:
             for step in list(waiting.values()):
                 if stop.is_set():
@@ -89,6 +92,11 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
                     bus.emit("failed", str(error), step=step.name)
                 else:
                     raise error
+    except KeyboardInterrupt:  # the second Ctrl-C: running steps are left behind
+        at_once = True
+        raise
+    finally:
+        pool.shutdown(wait=not at_once, cancel_futures=True)
     if order:
         raise order[0]
     if waiting:
@@ -105,7 +113,8 @@ def _one(step: Step, journal: Log) -> dict[str, Any]:
     try:
         result = step.act()
     except Exception as error:
-        journal.failed(step.name, str(error))
+        with suppress(PlanBError):  # the reason matters more than that the journal could not take it
+            journal.failed(step.name, str(error))
         raise
     journal.verified(step.name, result)
     return result

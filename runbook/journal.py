@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 from restore.blobs import Container
+from restore.errors import DataPlaneError
 from restore.lease import Lease
+from runbook.errors import Stopped
+from runbook.failures import translated
 
 LOCK = "journal/lock"
 
@@ -34,7 +39,15 @@ class Journal:
 
     def begin(self, step: str) -> None:
         """Written ahead of the act; refuses when the lease is no longer ours."""
-        self._lease.check()
+        try:
+            self._lease.check()
+        except DataPlaneError as error:
+            raise Stopped(
+                error.what,
+                resource=error.where,
+                meaning="another process may have taken over; this one does nothing more",
+                next_step="planb status; if nobody has: run the same command again to resume",
+            ) from None
         self._append({"event": "begin", "step": step})
 
     def verified(self, step: str, result: dict[str, Any]) -> None:
@@ -47,6 +60,11 @@ class Journal:
         """What the step returned in an earlier, interrupted run; None if it was not verified."""
         return self._verified.get(step)
 
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What every verified step of the interrupted run returned."""
+        return dict(self._verified)
+
     def note(self, event: str, **facts: Any) -> None:
         self._append({"event": event, **facts})
 
@@ -57,7 +75,8 @@ class Journal:
     def _append(self, entry: dict[str, Any]) -> None:
         with self._lock:
             line = json.dumps({"at": time.time(), **entry}, ensure_ascii=False) + "\n"
-            self._container.append(self.blob, line.encode())
+            with _told():
+                self._container.append(self.blob, line.encode())
 
 
 class JournalLock:
@@ -67,7 +86,8 @@ class JournalLock:
         self._container, self._what = container, what
 
     def __enter__(self) -> Lease:
-        self._lease = self._container.lease(LOCK, what=self._what)
+        with _told():
+            self._lease = self._container.lease(LOCK, what=self._what)
         return self._lease
 
     def __exit__(
@@ -78,7 +98,8 @@ class JournalLock:
 
 def read(container: Container, blob: str) -> list[dict[str, Any]]:
     """The entries; a torn last line (a process died while writing) is left out."""
-    raw = container.read(blob) or b""
+    with _told():
+        raw = container.read(blob) or b""
     entries: list[dict[str, Any]] = []
     for line in raw.decode(errors="replace").splitlines():
         try:
@@ -91,7 +112,9 @@ def read(container: Container, blob: str) -> list[dict[str, Any]]:
 def runs(container: Container) -> list[tuple[str, int, list[dict[str, Any]]]]:
     """(kind, epoch, entries) of every run, oldest first."""
     found: list[tuple[str, int, list[dict[str, Any]]]] = []
-    for blob in container.list("journal/"):
+    with _told():
+        listed = container.list("journal/")
+    for blob in listed:
         stem = blob.name.removeprefix("journal/").removesuffix(".jsonl")
         kind, _, epoch = stem.rpartition("-")
         if kind and epoch.isdigit():
@@ -105,6 +128,15 @@ def unfinished(container: Container, kind: str) -> int | None:
         if name == kind:
             return epoch if current(entries) else None
     return None
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Storage's errors in the runbook's words."""
+    try:
+        yield
+    except DataPlaneError as error:
+        raise translated(error) from None
 
 
 def current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

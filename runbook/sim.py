@@ -51,7 +51,10 @@ def running(directory: Path) -> Sim | None:
     facts = directory / "sim.json"
     if not facts.exists():
         return None
-    found = json.loads(facts.read_text())
+    try:
+        found = json.loads(facts.read_text())
+    except ValueError:
+        return None  # half written: not ready yet
     if not _alive(int(found["pid"])):
         return None
     return Sim(directory, int(found["pid"]), found["control"], found["speed"], found["latency"], found["env"])

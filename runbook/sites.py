@@ -30,7 +30,8 @@ NOTABLE = {
 class Sites:
     """Outputs are read once; a run sees one consistent picture."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, patience_s: float | None = None) -> None:
+        """`patience_s` bounds each question to storage; None waits as long as a restore may."""
         self.engine = engine
         self.prod = engine.outputs(PROD)
         self.dr = engine.outputs(DR)
@@ -47,7 +48,7 @@ class Sites:
                 )
         self.edge = EdgeSwitch(str(self.prod["keyValueStoreArn"]))
         self.edge_url = str(self.prod["edgeUrl"])
-        self.store = backups.container(str(self.dr["backupContainerUrl"]))
+        self.store = backups.container(str(self.dr["backupContainerUrl"]), patience_s=patience_s)
 
     def refresh_dr(self) -> dict[str, Any]:
         self.dr = self.engine.outputs(DR)
@@ -68,6 +69,24 @@ class Sites:
     def edge_serves(self, times: int = 3) -> bool:
         """Several requests in a row through the edge, each with a row of the database."""
         return all(probes.known_row(self.edge_url).ok for _ in range(times))
+
+
+def attempt(sites: Sites, run: str) -> str:
+    """The name for a job of this run: `run`, or `run-2`, `run-3` … after attempts that failed.
+
+    A container whose job has ended does not start again under the same name, and its progress would be read as ours.
+    """
+    from restore.errors import DataPlaneError
+    from restore.jobs import Progress
+
+    name, number = run, 1
+    try:
+        while (last := Progress.read(sites.store, name)) is not None and last.state == "failed":
+            number += 1
+            name = f"{run}-{number}"
+    except DataPlaneError as error:
+        raise backups.translated(error) from None
+    return name
 
 
 def provision(sites: Sites, bus: Bus, step: str, failed: threading.Event) -> Update:

@@ -26,6 +26,7 @@ def run(tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: fl
         config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2}),
     )
     command = "planb-agent " + shlex.join(arguments)
+    sent = ""
     try:
         sent = client.send_command(
             DocumentName="AWS-RunShellScript",
@@ -45,7 +46,7 @@ def run(tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: fl
         raise PlanBError(
             f"Systems Manager does not answer ({type(error).__name__})",
             resource=where,
-            meaning="nothing was run there",
+            meaning="it may still be running there" if sent else "nothing was run there",
             next_step="check that AWS is reachable again (planb status), then run the same command again",
         ) from None
     raise PlanBError(

@@ -11,10 +11,13 @@ from runbook.engine import Engine
 from runbook.errors import PlanBError
 from runbook.sites import DR, Sites
 
+PATIENCE_S = 8.0
+"""A question to a dark storage account ends after so long."""
+
 
 def gather(engine: Engine) -> dict[str, Any]:
     """Everything that can be known now; a part that does not answer says so instead of failing the whole."""
-    site = Sites(engine)
+    site = Sites(engine, patience_s=PATIENCE_S)
     facts: dict[str, Any] = {"at": time.time(), "edge_url": site.edge_url}
     try:
         edge = site.edge.read()
@@ -34,7 +37,9 @@ def gather(engine: Engine) -> dict[str, Any]:
         "location": site.dr.get("location"),
     }
     facts["backup"] = _backup(site)
-    facts["last_run"] = _last_run(site)
+    # Storage that has just not answered is not asked again.
+    blind = "unknown" in facts["backup"]
+    facts["last_run"] = {"unknown": facts["backup"]["unknown"]} if blind else _last_run(site)
     facts["interval_s"] = int(site.prod.get("backupInterval") or 300)
     facts["stacks"] = {DR: len(engine.resources(DR)), "prod": len(engine.resources("prod"))}
     return facts
@@ -62,10 +67,13 @@ def _backup(site: Sites) -> dict[str, Any]:
 
 
 def _last_run(site: Sites) -> dict[str, Any] | None:
-    found = journal.runs(site.store)
+    try:
+        found = journal.runs(site.store)
+    except PlanBError as error:
+        return {"unknown": error.what}
     if not found:
         return None
-    kind, epoch, entries = found[-1]
+    kind, epoch, entries = max(found, key=lambda run: float(run[2][-1]["at"]) if run[2] else 0.0)
     last = entries[-1] if entries else {"event": "opened"}
     closed = last if last["event"] == "closed" else None
     return {
@@ -129,7 +137,9 @@ def table(facts: dict[str, Any]) -> Any:
         rows.add_row(
             "Newest backup", light(False, backup.get("unknown") or "there is none that can be used"), ""
         )
-    if run:
+    if run and "unknown" in run:
+        rows.add_row("Last run", light(None, "unknown: storage does not answer"), "")
+    elif run:
         when = datetime.fromtimestamp(run["at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if run["at"] else ""
         rows.add_row(
             "Last run",

@@ -1,0 +1,78 @@
+"""`planb sim`: the embedded clouds on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runbook.cli_common import AsJson, Dir, Latency, Speed, engine, group
+from runbook.errors import UsageError
+
+app = group("The embedded clouds on this machine.")
+
+
+@app.command("start")
+def start(directory: Dir = None, speed: Speed = 60.0, latency: Latency = "typical") -> None:
+    """Start the embedded clouds and create the stacks dr and prod."""
+    import os
+
+    from runbook import sim
+
+    if latency not in ("typical", "slow"):
+        raise UsageError(f"--latency is {latency!r}: allowed are typical and slow")
+    program = engine()  # a wrong directory is told before anything starts
+    found = sim.start(_directory(directory), speed=speed, latency=latency)
+    os.environ.update(sim.environment(found))
+    for stack in ("dr", "prod"):
+        program.init(stack)
+    typer.echo(f"embedded clouds: process {found.pid}, {found.speed:g} × speed, state in {found.directory}")
+    typer.echo('next: eval "$(planb sim env)" && pulumi up -s dr && pulumi up -s prod')
+
+
+@app.command("stop")
+def stop(
+    directory: Dir = None, purge: Annotated[bool, typer.Option(help="Also delete its state.")] = False
+) -> None:
+    """Stop the embedded clouds and every process they started."""
+    import shutil
+
+    from runbook import sim
+
+    where = _directory(directory)
+    typer.echo("stopped" if sim.stop(where) else "none was running")
+    if purge:
+        shutil.rmtree(where, ignore_errors=True)
+
+
+@app.command("status")
+def status(directory: Dir = None, as_json: AsJson = False) -> None:
+    """Whether they run, how fast, how many resources, what is dark."""
+    from runbook import sim
+
+    found = sim.must(_directory(directory))
+    facts = found.call("GET", "/status")
+    if as_json:
+        typer.echo(json.dumps({**facts, "pid": found.pid, "directory": str(found.directory)}))
+        return
+    dark = f", dark: {', '.join(facts['dark'])}" if facts["dark"] else ""
+    typer.echo(
+        f"process {found.pid}, {facts['speed']:g} × speed, {facts['latency']}, {facts['resources']} resources{dark}"
+    )
+
+
+@app.command("env")
+def env(directory: Dir = None) -> None:
+    """Print the variables by which every tool reaches the embedded clouds: eval "$(planb sim env)"."""
+    from runbook import sim
+
+    typer.echo(sim.exports(sim.must(_directory(directory))))
+
+
+def _directory(given: Path | None) -> Path:
+    from runbook import sim
+    from runbook.engine import project_dir
+
+    return (given or sim.default_directory(project_dir())).resolve()
