@@ -114,9 +114,7 @@ def test_killed_before_or_after_a_side_effect_it_is_resumed(clouds: Clouds, plac
     assert sorted(verified | set(again)) == sorted(entries(clouds, "verified"))
 
 
-@pytest.mark.parametrize(
-    "step", ["assess", "fence", "provision", "restore", "verify", "cutover", "confirm"]
-)
+@pytest.mark.parametrize("step", ["assess", "fence", "provision", "restore", "verify", "cutover", "confirm"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_before_a_step_or_before_its_verification_was_noted(
     clouds: Clouds, monkeypatch: pytest.MonkeyPatch, step: str, when: str
@@ -222,3 +220,16 @@ def test_a_stop_ends_between_steps_and_is_resumed(clouds: Clouds) -> None:
     assert clouds.edge.writes == []
     assert failover.run(clouds.engine, FULL, []).resumed
     assert_on_azure(clouds)
+
+
+def test_a_standby_that_cannot_be_configured_does_not_leave_the_restore_waiting(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(stack: str, **values: str) -> None:
+        raise Refused("another update of it is running", resource=f"stack {stack}")
+
+    monkeypatch.setattr(clouds.engine, "set_config", locked)
+    with pytest.raises(Refused, match="another update"):
+        failover.run(clouds.engine, FULL, [])
+    assert set(entries(clouds, "failed")) == {"provision", "restore"}
+    assert journal.unfinished(clouds.container, "failover") == 2, "fenced already: to be resumed"
