@@ -41,6 +41,10 @@ class Refused(PlanBError):
     exit_code = ExitCode.REFUSED
 
 
+class Consequence(PlanBError):
+    """Failed only because something else did, which is what has to be told."""
+
+
 class Stopped(PlanBError):
     """Stopped half-way on purpose (Ctrl-C); the same command resumes."""
 

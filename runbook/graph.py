@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runbook.errors import PlanBError, Stopped
+from runbook.errors import Consequence, PlanBError, Stopped
 from runbook.events import Bus
 
 
@@ -70,7 +70,7 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
                         continue
                     bus.emit("started", step.text, step=step.name, depends_on=list(step.depends_on))
                     outcome.times[step.name] = (time.time(), 0.0)
-                    running[pool.submit(_one, step, journal)] = step
+                    running[pool.submit(_one, step, journal, order)] = step
             if not running:
                 if (
                     not any(all(n in outcome.results for n in step.depends_on) for step in waiting.values())
@@ -88,7 +88,6 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
                     bus.emit("finished", step.text, step=step.name, result=future.result())
                 elif isinstance(error, Exception):
                     outcome.errors[step.name] = error
-                    order.append(error)
                     bus.emit("failed", str(error), step=step.name)
                 else:
                     raise error
@@ -98,7 +97,7 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
     finally:
         pool.shutdown(wait=not at_once, cancel_futures=True)
     if order:
-        raise order[0]
+        raise next((error for error in order if not isinstance(error, Consequence)), order[0])
     if waiting:
         raise Stopped(
             f"stopped before {', '.join(waiting)}",
@@ -108,15 +107,19 @@ def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) ->
     return outcome
 
 
-def _one(step: Step, journal: Log) -> dict[str, Any]:
-    journal.begin(step.name)
+def _one(step: Step, journal: Log, order: list[Exception]) -> dict[str, Any]:
     try:
-        result = step.act()
+        journal.begin(step.name)
+        try:
+            result = step.act()
+        except Exception as error:
+            with suppress(PlanBError):  # the reason matters more than that the journal could not take it
+                journal.failed(step.name, str(error))
+            raise
+        journal.verified(step.name, result)
     except Exception as error:
-        with suppress(PlanBError):  # the reason matters more than that the journal could not take it
-            journal.failed(step.name, str(error))
+        order.append(error)  # here, where it happened: futures that are done together have no order
         raise
-    journal.verified(step.name, result)
     return result
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runbook import backups, probes
 from runbook.edge_switch import EdgeSwitch
 from runbook.engine import Engine, Operation, Update
-from runbook.errors import PlanBError, Refused
+from runbook.errors import Consequence, PlanBError, Refused
 from runbook.events import Bus
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def follow(
                     or "planb backup list, then the same command again",
                 )
         if failed.is_set() and progress is None:
-            raise PlanBError(
+            raise Consequence(
                 "its container never started, since the update failed",
                 resource=f"job {run}",
                 meaning="no data was touched",
