@@ -211,6 +211,10 @@ def _plain(text: str) -> str:
 
 
 def _last_error(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if "error" in line.lower()]
-    last = lines[-1] if lines else (text.strip().splitlines() or ["pulumi failed and said nothing"])[-1]
-    return last.removeprefix("stderr:").removeprefix("stdout:").strip()
+    """The last line about an error, or the last line at all, of what the API puts together: code, stdout, stderr."""
+    stripped = (
+        line.strip().removeprefix("stdout:").removeprefix("stderr:").strip() for line in text.splitlines()
+    )
+    lines = [line for line in stripped if line and not line.startswith("code:")]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["pulumi failed and said nothing"])[-1]

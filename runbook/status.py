@@ -98,7 +98,8 @@ def table(facts: dict[str, Any]) -> Any:
     rows.add_column(no_wrap=True)
     edge, backup, run = facts["edge"], facts["backup"], facts["last_run"]
     served = facts["customers"] == "service"
-    rows.add_row("Customers", light(served, f"see the {facts['customers']}"), facts["edge_url"])
+    seen = "nothing at all" if facts["customers"] == "nothing" else f"the {facts['customers']}"
+    rows.add_row("Customers", light(served, f"see {seen}"), facts["edge_url"])
     rows.add_row(
         "Edge",
         edge.get("mode") or light(None, "unknown: it does not answer"),

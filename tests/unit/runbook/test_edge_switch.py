@@ -1,0 +1,125 @@
+"""edge_switch.py: three keys in one write, on the version that was read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from runbook.edge_switch import EdgeState, EdgeSwitch
+from runbook.errors import PlanBError, Refused, UsageError
+
+
+class KeyValueStore:
+    """The data plane of a CloudFront key-value store."""
+
+    def __init__(self) -> None:
+        self.keys = {"mode": "aws", "azureHost": "none", "epoch": "3"}
+        self.etag = "E1"
+        self.problem: Exception | None = None
+        self.puts: list[dict[str, Any]] = []
+
+    def describe_key_value_store(self, KvsARN: str) -> dict[str, Any]:
+        if self.problem:
+            raise self.problem
+        return {"ETag": self.etag}
+
+    def list_keys(self, KvsARN: str) -> dict[str, Any]:
+        return {"Items": [{"Key": key, "Value": value} for key, value in self.keys.items()]}
+
+    def update_keys(self, KvsARN: str, IfMatch: str, Puts: list[dict[str, str]]) -> dict[str, Any]:
+        if self.problem:
+            raise self.problem
+        if IfMatch != self.etag:
+            raise ClientError({"Error": {"Code": "ConflictException", "Message": "stale"}}, "UpdateKeys")
+        self.puts.append({"etag": IfMatch, **{put["Key"]: put["Value"] for put in Puts}})
+        self.keys |= {put["Key"]: put["Value"] for put in Puts}
+        self.etag = f"E{len(self.puts) + 1}"
+        return {"ETag": self.etag}
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> KeyValueStore:
+    made = KeyValueStore()
+
+    def client(service: str, *, region_name: str, config: Any) -> KeyValueStore:
+        assert (service, region_name) == ("cloudfront-keyvaluestore", "us-east-1"), (
+            "no region that may be dark"
+        )
+        assert config.connect_timeout <= 5
+        return made
+
+    monkeypatch.setattr(boto3, "client", client)
+    return made
+
+
+def test_what_is_stored_is_read(store: KeyValueStore) -> None:
+    assert EdgeSwitch("arn").read() == EdgeState("aws", "none", 3, "E1")
+    store.keys.clear()
+    assert EdgeSwitch("arn").read() == EdgeState("aws", "none", 1, "E1"), "an empty store means AWS"
+
+
+def test_all_three_keys_go_in_one_write_on_the_version_read(store: KeyValueStore) -> None:
+    switch = EdgeSwitch("arn")
+    after = switch.write(switch.read(), mode="azure", epoch=4, azure_host="gw")
+    assert store.puts == [{"etag": "E1", "mode": "azure", "azureHost": "gw", "epoch": "4"}]
+    assert after == switch.read() == EdgeState("azure", "gw", 4, "E2")
+
+
+def test_without_a_host_the_known_one_stays(store: KeyValueStore) -> None:
+    switch = EdgeSwitch("arn")
+    store.keys["azureHost"] = "gw"
+    assert switch.write(switch.read(), mode="maintenance", epoch=4).azure_host == "gw"
+
+
+def test_somebody_was_faster(store: KeyValueStore) -> None:
+    switch = EdgeSwitch("arn")
+    before = switch.read()
+    switch.write(before, mode="maintenance", epoch=4)
+    with pytest.raises(Refused, match="somebody else switched the edge at this moment") as caught:
+        switch.write(before, mode="aws", epoch=4)
+    assert caught.value.next_step.startswith("planb status")
+    assert store.keys["mode"] == "maintenance"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        ({"mode": "gcp", "epoch": 4}, UsageError, "unknown mode 'gcp'"),
+        ({"mode": "aws", "epoch": 2}, Refused, "epoch 2 is older than 3"),
+        ({"mode": "azure", "epoch": 4}, Refused, "no gateway is known"),
+    ],
+)
+def test_wrong_writes_never_reach_the_store(
+    store: KeyValueStore, change: dict[str, Any], kind: type[PlanBError], says: str
+) -> None:
+    switch = EdgeSwitch("arn")
+    with pytest.raises(kind, match=says):
+        switch.write(switch.read(), **change)
+    assert store.puts == []
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        EndpointConnectionError(endpoint_url="https://kvs"),
+        NoCredentialsError(),
+        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateKeys"),
+    ],
+)
+def test_a_store_that_does_not_answer(store: KeyValueStore, problem: Any) -> None:
+    switch = EdgeSwitch("arn")
+    before = switch.read()
+    store.problem = problem
+    for act in (switch.read, lambda: switch.write(before, mode="maintenance", epoch=4)):
+        with pytest.raises(PlanBError, match="edge: the key-value store does not answer") as caught:
+            act()
+        assert caught.value.exit_code == 1
+
+
+def test_an_epoch_written_by_hand(store: KeyValueStore) -> None:
+    store.keys["epoch"] = "four"
+    with pytest.raises(PlanBError, match="its key epoch is 'four', which is no number"):
+        EdgeSwitch("arn").read()
