@@ -43,7 +43,7 @@ def main() -> None:
 def _run() -> int:
     try:
         # Not standalone, Typer returns the code of `typer.Exit` instead of raising it.
-        code: Any = app(standalone_mode=False)
+        code: Any = app(prog_name="planb", standalone_mode=False)
     except typer.Abort:
         return _say(Stopped("stopped", meaning="nothing was changed"))
     except KeyboardInterrupt:
@@ -89,7 +89,9 @@ def _say(error: PlanBError) -> int:
 def failover(
     to: Annotated[str, typer.Option(help="full, or emergency: database and data only.")] = "full",
     at: Annotated[str | None, typer.Option(help="Restore the newest backup not after this UTC time.")] = None,
-    accept_loss: Annotated[bool, typer.Option(help="Go on although AWS still serves.")] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on although AWS still serves.")
+    ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -149,7 +151,8 @@ def failback(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False)
 
 @app.command()
 def status(
-    as_json: AsJson = False, watch: Annotated[bool, typer.Option(help="Refresh every five seconds.")] = False
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every five seconds.")] = False,
 ) -> None:
     """Both sites, the edge, the newest backup, the last run."""
     import time
@@ -185,7 +188,7 @@ def drill(
     scenario: Annotated[
         str, typer.Option(help="region-dark, corrupt-newest (newest backup damaged) or corrupt-all.")
     ] = "region-dark",
-    keep: Annotated[bool, typer.Option(help="Leave the embedded clouds running.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the embedded clouds running.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The whole loop on the embedded clouds: deploy, outage, failover, failback, report."""

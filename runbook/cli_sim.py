@@ -34,7 +34,8 @@ def start(directory: Dir = None, speed: Speed = 60.0, latency: Latency = "typica
 
 @app.command("stop")
 def stop(
-    directory: Dir = None, purge: Annotated[bool, typer.Option(help="Also delete its state.")] = False
+    directory: Dir = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Also delete its state.")] = False,
 ) -> None:
     """Stop the embedded clouds and every process they started."""
     import shutil
