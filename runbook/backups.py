@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runbook.errors import Refused
+from runbook.errors import Refused, UsageError
 from runbook.failures import translated
 
 if TYPE_CHECKING:
@@ -30,12 +30,18 @@ def container(url: str, *, patience_s: float | None = None) -> Container:
     from restore.blobs import open_container
     from restore.errors import DataPlaneError
 
+    limits = Limits(deadline_s=patience_s, connect_s=3.0) if patience_s else None
     try:
-        return open_container(
-            url, limits=Limits(deadline_s=patience_s, connect_s=3.0) if patience_s else None
-        )
+        return open_container(url, limits=limits)
     except DataPlaneError as error:
         raise translated(error) from None
+    except ValueError as error:  # Azure's client takes no such credential for this URL
+        raise UsageError(
+            str(error),
+            resource=url,
+            meaning="storage was not asked",
+            next_step='set AZURE_STORAGE_KEY; for the embedded clouds: eval "$(planb sim env)"',
+        ) from None
 
 
 def choose(store: Container, *, at: datetime | None = None) -> Choice:
