@@ -261,6 +261,11 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
         )
         for name, known in log.results.items():
             failover.remember(name, known)
+        if options.at and failover.did("assess"):
+            bus.emit(
+                "note",
+                f"--at is not asked again: the interrupted run chose {log.results['assess']['backup']}",
+            )
         plan = failover.steps()
         try:
             outcome = graph.run(plan, bus, log, stop or threading.Event())

@@ -233,3 +233,14 @@ def test_a_standby_that_cannot_be_configured_does_not_leave_the_restore_waiting(
         failover.run(clouds.engine, FULL, [])
     assert set(entries(clouds, "failed")) == {"provision", "restore"}
     assert journal.unfinished(clouds.container, "failover") == 2, "fenced already: to be resumed"
+
+
+def test_a_resumed_run_keeps_the_backup_that_was_chosen_and_says_so(clouds: Clouds) -> None:
+    clouds.kill_at = "edge maintenance"
+    with pytest.raises(Killed):
+        failover.run(clouds.engine, FULL, [])
+    recorder = Recorder()
+    clouds.store.publish(15)
+    result = failover.run(clouds.engine, Options(at=datetime(2026, 11, 24, 3, 1, tzinfo=UTC)), [recorder])
+    assert result.backup == "backups/backup-20261124-031000"
+    assert any("--at is not asked again" in note for note in texts(recorder, "note"))
