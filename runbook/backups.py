@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runbook.errors import Refused, UsageError
-from runbook.failures import translated
+from runbook.failures import translating
 
 if TYPE_CHECKING:
     from restore.blobs import Container
@@ -28,13 +28,11 @@ def container(url: str, *, patience_s: float | None = None) -> Container:
     """The backup container; PlanBError when storage refuses or is not there."""
     from restore.blob_retry import Limits
     from restore.blobs import open_container
-    from restore.errors import DataPlaneError
 
     limits = Limits(deadline_s=patience_s, connect_s=3.0) if patience_s else None
     try:
-        return open_container(url, limits=limits)
-    except DataPlaneError as error:
-        raise translated(error) from None
+        with translating():
+            return open_container(url, limits=limits)
     except ValueError as error:  # Azure's client takes no such credential for this URL
         raise UsageError(
             str(error),
@@ -50,12 +48,10 @@ def choose(store: Container, *, at: datetime | None = None) -> Choice:
     Raises Refused when there is none; nothing has been touched then.
     """
     from restore import catalog, verify
-    from restore.errors import CorruptBackup, DataPlaneError, MissingBackup
+    from restore.errors import CorruptBackup, MissingBackup
 
-    try:
+    with translating():
         listed = catalog.list_backups(store)
-    except DataPlaneError as error:
-        raise translated(error) from None
     skipped: list[tuple[str, str]] = []
     newest: datetime | None = None
     for backup in listed:
@@ -65,15 +61,14 @@ def choose(store: Container, *, at: datetime | None = None) -> Choice:
         newest = newest or taken
         reason = backup.reason
         if backup.state == "valid" and backup.manifest is not None:
-            try:
-                verify.verify_backup(store, backup)
-            except (CorruptBackup, MissingBackup) as error:
-                reason = error.what
-            except DataPlaneError as error:
-                raise translated(error) from None
-            else:
-                cost = (newest - backup.manifest.server_utc).total_seconds() if newest else 0.0
-                return Choice(backup.name, backup.manifest, skipped, cost)
+            with translating():
+                try:
+                    verify.verify_backup(store, backup)
+                except (CorruptBackup, MissingBackup) as error:
+                    reason = error.what
+                else:
+                    cost = (newest - backup.manifest.server_utc).total_seconds() if newest else 0.0
+                    return Choice(backup.name, backup.manifest, skipped, cost)
         skipped.append((backup.name, reason))
     found = "; ".join(f"{name}: {why}" for name, why in skipped[:3]) or "there is none at all"
     raise Refused(
@@ -87,6 +82,3 @@ def choose(store: Container, *, at: datetime | None = None) -> Choice:
 def age_s(manifest: Manifest) -> float:
     """Seconds since the instant that the backup shows."""
     return (datetime.now(UTC) - manifest.server_utc).total_seconds()
-
-
-__all__ = ["Choice", "age_s", "choose", "container", "translated"]

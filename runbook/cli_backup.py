@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runbook.cli_common import AsJson, DryRun, Yes, confirm, engine, group
-from runbook.errors import Refused
 
 if TYPE_CHECKING:
     from restore.blobs import Container
@@ -67,9 +66,10 @@ def verify(
 def take(yes: Yes = False, dry_run: DryRun = False) -> None:
     """Take a backup now, on the backup host; prints the agent's result as JSON."""
     from runbook import ssm
+    from runbook.engine import required
 
     outputs = engine().outputs("prod")
-    tag, region = _needed(outputs, "prod", "backupHostTag"), str(_needed(outputs, "prod", "region"))
+    tag, region = required(outputs, "prod", "backupHostTag"), str(required(outputs, "prod", "region"))
     if dry_run:
         typer.echo(f"would run planb-agent backup --once on {tag['value']}")
         return
@@ -79,16 +79,6 @@ def take(yes: Yes = False, dry_run: DryRun = False) -> None:
 
 def _store() -> Container:
     from runbook import backups
+    from runbook.engine import required
 
-    return backups.container(str(_needed(engine().outputs("dr"), "dr", "backupContainerUrl")))
-
-
-def _needed(outputs: dict[str, Any], stack: str, name: str) -> Any:
-    if not outputs.get(name):
-        raise Refused(
-            f"it has no output {name}",
-            resource=f"stack {stack}",
-            meaning="nothing was changed",
-            next_step=f"deploy it: pulumi up -s {stack}",
-        )
-    return outputs[name]
+    return backups.container(str(required(engine().outputs("dr"), "dr", "backupContainerUrl")))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from runbook.cli_common import AsJson, DryRun, Yes, confirm, engine, group
-from runbook.errors import Refused, UsageError
+from runbook.errors import UsageError
 
 if TYPE_CHECKING:
     from runbook.edge_switch import EdgeSwitch
@@ -48,13 +48,6 @@ def set_mode(mode: str, yes: Yes = False, dry_run: DryRun = False) -> None:
 
 def _switch() -> EdgeSwitch:
     from runbook.edge_switch import EdgeSwitch
+    from runbook.engine import required
 
-    arn = engine().outputs("prod").get("keyValueStoreArn")
-    if not arn:
-        raise Refused(
-            "it has no output keyValueStoreArn",
-            resource="stack prod",
-            meaning="nothing was changed",
-            next_step="deploy it: pulumi up -s prod",
-        )
-    return EdgeSwitch(str(arn))
+    return EdgeSwitch(str(required(engine().outputs("prod"), "prod", "keyValueStoreArn")))

@@ -51,6 +51,18 @@ def project_dir() -> Path:
     )
 
 
+def required(outputs: dict[str, Any], stack: str, name: str) -> Any:
+    """An output that a deployed stack has; Refused when this one lacks it."""
+    if not outputs.get(name):
+        raise Refused(
+            f"it has no output {name}",
+            resource=f"stack {stack}",
+            meaning="nothing was changed",
+            next_step=f"deploy it: pulumi up -s {stack}",
+        )
+    return outputs[name]
+
+
 class Engine:
     """One project directory and its stacks. Stacks are opened one after the other: the API is not made for more."""
 

@@ -11,11 +11,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook import backups, graph, journal, probes, sites, ssm
+from runbook import graph, journal, probes, sites, ssm
 from runbook.engine import Engine
 from runbook.errors import PlanBError, Refused
 from runbook.events import Bus, Sink
+from runbook.failures import translating
 from runbook.graph import Step
+from runbook.run import Run
 from runbook.sites import DR, Sites
 
 JOB_TIMEOUT_S = 1800.0
@@ -35,14 +37,11 @@ class Result:
     cutover_at: float = 0.0
 
 
-class Failback:
+class Failback(Run):
     """One run; the plan is `steps()`."""
 
     def __init__(self, site: Sites, bus: Bus, epoch: int) -> None:
-        self._sites, self._bus, self.epoch = site, bus, epoch
-        self._failed = threading.Event()
-        self._memory: dict[str, dict[str, Any]] = {}
-        self.run_id = sites.attempt(site, f"failback-{epoch}")
+        super().__init__(site, bus, "failback", epoch)
 
     def steps(self) -> list[Step]:
         chain = [
@@ -61,24 +60,6 @@ class Failback:
         for name, text, act in chain:
             plan.append(Step(name, text, self._keep(name, act), (plan[-1].name,) if plan else ()))
         return plan
-
-    def remember(self, step: str, result: dict[str, Any]) -> None:
-        self._memory[step] = result
-
-    def did(self, step: str) -> bool:
-        """Whether the step was done, in this run or the one that it resumes."""
-        return step in self._memory
-
-    def _keep(self, name: str, act: Any) -> Any:
-        def run() -> dict[str, Any]:
-            try:
-                self._memory[name] = act()
-            except BaseException:
-                self._failed.set()  # whoever waits for a job that was not started gives up
-                raise
-            return self._memory[name]
-
-        return run
 
     def _agent(self, *arguments: str, timeout_s: float = JOB_TIMEOUT_S) -> dict[str, Any]:
         return ssm.run(
@@ -150,13 +131,10 @@ class Failback:
         return {"tables": {n: [there[n][0], here[n][0], there[n][1], here[n][1]] for n in there}}
 
     def cutover(self) -> dict[str, Any]:
-        from restore.errors import DataPlaneError
         from restore.fencing import Active
 
-        try:
+        with translating():
             Active(epoch=self.epoch, site="aws").write(self._sites.store)
-        except DataPlaneError as error:
-            raise backups.translated(error) from None
         state = self._sites.edge.read()
         if not (state.mode == "aws" and state.epoch == self.epoch):
             self._sites.edge.write(state, mode="aws", epoch=self.epoch, azure_host="none")
@@ -192,8 +170,7 @@ def run(engine: Engine, sinks: list[Sink], stop: threading.Event | None = None) 
         bus.emit(
             "run", f"failback {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
         )
-        for name, known in log.results.items():
-            failback.remember(name, known)
+        failback.remember(log.results)
         plan = failback.steps()
         try:
             outcome = graph.run(plan, bus, log, stop or threading.Event())

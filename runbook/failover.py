@@ -16,7 +16,9 @@ from runbook import backups, graph, journal, probes, sites
 from runbook.engine import Engine, Operation, Update
 from runbook.errors import PlanBError, Refused
 from runbook.events import Bus, Recorder, Sink
+from runbook.failures import translating
 from runbook.graph import Step
+from runbook.run import Run
 from runbook.sites import DR, Sites
 
 RTO_BUDGET_S = 900.0
@@ -53,19 +55,13 @@ class Result:
     cutover_at: float = 0.0
 
 
-class Failover:
+class Failover(Run):
     """One run; the plan is `steps()`."""
 
     def __init__(self, site: Sites, options: Options, bus: Bus, epoch: int) -> None:
-        self._sites, self._options, self._bus, self.epoch = site, options, bus, epoch
-        self._provision_failed = threading.Event()
+        super().__init__(site, bus, kind_of(options), epoch)
+        self._options = options
         self.update = Update()
-        self._memory: dict[str, dict[str, Any]] = {}
-        self.run_id = sites.attempt(site, f"{self.kind}-{epoch}")
-
-    @property
-    def kind(self) -> str:
-        return kind_of(self._options)
 
     def steps(self) -> list[Step]:
         """The plan; results of an interrupted run must be remembered before."""
@@ -106,25 +102,6 @@ class Failover:
             Step("confirm", "asking through the edge", self._keep("confirm", self.confirm), ("cutover",)),
         ]
 
-    def remember(self, step: str, result: dict[str, Any]) -> None:
-        """What a step returned in the run that is being resumed."""
-        self._memory[step] = result
-
-    def did(self, step: str) -> bool:
-        """Whether the step was done, in this run or the one that it resumes."""
-        return step in self._memory
-
-    def _keep(self, name: str, act: Any) -> Any:
-        def run() -> dict[str, Any]:
-            try:
-                self._memory[name] = act()
-            except BaseException:
-                self._provision_failed.set()  # whoever waits for a job that was not started gives up
-                raise
-            return self._memory[name]
-
-        return run
-
     # -- steps --
 
     def assess(self) -> dict[str, Any]:
@@ -162,16 +139,13 @@ class Failover:
         }
 
     def fence(self) -> dict[str, Any]:
-        from restore.errors import DataPlaneError
         from restore.fencing import Active
 
         state = self._sites.edge.read()
         if not (state.mode == "maintenance" and state.epoch == self.epoch):
             self._sites.edge.write(state, mode="maintenance", epoch=self.epoch)
-        try:
+        with translating():
             Active(epoch=self.epoch, site="azure").write(self._sites.store)
-        except DataPlaneError as error:
-            raise backups.translated(error) from None
         self._bus.emit("customers", "the maintenance page")
         return {"epoch": self.epoch}
 
@@ -183,7 +157,7 @@ class Failover:
             restoreBackup=str(self._memory["assess"]["backup"]),
             restoreRun=self.run_id,
         )
-        self.update = sites.provision(self._sites, self._bus, "provision", self._provision_failed)
+        self.update = sites.provision(self._sites, self._bus, "provision", self._failed)
         dr = self._sites.dr
         built = {"tier": self._options.to, "job": self.run_id}
         return {**built, "gatewayHost": dr.get("gatewayHost"), "databaseHost": dr.get("databaseHost")}
@@ -194,7 +168,7 @@ class Failover:
             self._bus,
             "restore",
             self.run_id,
-            self._provision_failed,
+            self._failed,
             timeout_s=RESTORE_TIMEOUT_S,
         )
         return {
@@ -241,8 +215,10 @@ def kind_of(options: Options) -> str:
 
 def next_epoch(site: Sites, kind: str) -> int:
     """The edge's next one. Restores leave the edge's epoch alone, so they count past their own earlier runs too."""
-    earlier = [epoch for name, epoch, _ in journal.runs(site.store) if name == kind == "restore"]
-    return max(site.edge.read().epoch, *earlier, 0) + 1
+    taken = [site.edge.read().epoch]
+    if kind == "restore":
+        taken += [epoch for name, epoch, _ in journal.runs(site.store) if name == kind]
+    return max(taken) + 1
 
 
 def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Event | None = None) -> Result:
@@ -259,8 +235,7 @@ def run(engine: Engine, options: Options, sinks: list[Sink], stop: threading.Eve
         bus.emit(
             "run", f"{kind} {epoch}{' (resumed)' if open_epoch else ''}, journal {log.blob}", epoch=epoch
         )
-        for name, known in log.results.items():
-            failover.remember(name, known)
+        failover.remember(log.results)
         if options.at and failover.did("assess"):
             bus.emit(
                 "note",

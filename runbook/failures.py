@@ -1,11 +1,13 @@
 """Errors of the libraries below, in the runbook's words: what may be expected to fail must not end in a traceback.
 
-Nothing is imported for it: an error of a library that was never loaded cannot be on its way.
+`told` imports nothing: an error of a library that was never loaded cannot be on its way.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from runbook.errors import PlanBError, Refused, UsageError
 
@@ -53,6 +55,17 @@ def translated(error: BaseException) -> PlanBError:
         meaning=fields["meaning"],
         next_step=fields["next_step"],
     )
+
+
+@contextmanager
+def translating() -> Generator[None]:
+    """Around calls of the data plane: its errors leave it in the runbook's words."""
+    from restore.errors import DataPlaneError
+
+    try:
+        yield
+    except DataPlaneError as error:
+        raise translated(error) from None
 
 
 def _is(error: BaseException, module: str, *names: str) -> bool:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +16,7 @@ from restore.blobs import Container
 from restore.errors import DataPlaneError
 from restore.lease import Lease
 from runbook.errors import Stopped
-from runbook.failures import translated
+from runbook.failures import translating
 
 LOCK = "journal/lock"
 
@@ -75,7 +73,7 @@ class Journal:
     def _append(self, entry: dict[str, Any]) -> None:
         with self._lock:
             line = json.dumps({"at": time.time(), **entry}, ensure_ascii=False) + "\n"
-            with _told():
+            with translating():
                 self._container.append(self.blob, line.encode())
 
 
@@ -86,7 +84,7 @@ class JournalLock:
         self._container, self._what = container, what
 
     def __enter__(self) -> Lease:
-        with _told():
+        with translating():
             self._lease = self._container.lease(LOCK, what=self._what)
         return self._lease
 
@@ -98,7 +96,7 @@ class JournalLock:
 
 def read(container: Container, blob: str) -> list[dict[str, Any]]:
     """The entries; a torn last line (a process died while writing) is left out."""
-    with _told():
+    with translating():
         raw = container.read(blob) or b""
     entries: list[dict[str, Any]] = []
     for line in raw.decode(errors="replace").splitlines():
@@ -112,7 +110,7 @@ def read(container: Container, blob: str) -> list[dict[str, Any]]:
 def runs(container: Container) -> list[tuple[str, int, list[dict[str, Any]]]]:
     """(kind, epoch, entries) of every run, oldest first."""
     found: list[tuple[str, int, list[dict[str, Any]]]] = []
-    with _told():
+    with translating():
         listed = container.list("journal/")
     for blob in listed:
         stem = blob.name.removeprefix("journal/").removesuffix(".jsonl")
@@ -128,15 +126,6 @@ def unfinished(container: Container, kind: str) -> int | None:
         if name == kind:
             return epoch if current(entries) else None
     return None
-
-
-@contextmanager
-def _told() -> Generator[None]:
-    """Storage's errors in the runbook's words."""
-    try:
-        yield
-    except DataPlaneError as error:
-        raise translated(error) from None
 
 
 def current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import backups, probes
 from runbook.edge_switch import EdgeSwitch
-from runbook.engine import Engine, Operation, Update
-from runbook.errors import Consequence, PlanBError, Refused
+from runbook.engine import Engine, Operation, Update, required
+from runbook.errors import Consequence, PlanBError
 from runbook.events import Bus
+from runbook.failures import translating
 
 if TYPE_CHECKING:
     from restore.jobs import Progress
@@ -35,20 +36,11 @@ class Sites:
         self.engine = engine
         self.prod = engine.outputs(PROD)
         self.dr = engine.outputs(DR)
-        for stack, outputs, needed in (
-            (PROD, self.prod, "keyValueStoreArn"),
-            (DR, self.dr, "backupContainerUrl"),
-        ):
-            if not outputs.get(needed):
-                raise Refused(
-                    f"it has no output {needed}",
-                    resource=f"stack {stack}",
-                    meaning="nothing was changed",
-                    next_step=f"deploy it: pulumi up -s {stack}",
-                )
-        self.edge = EdgeSwitch(str(self.prod["keyValueStoreArn"]))
+        key_value_store = required(self.prod, PROD, "keyValueStoreArn")
+        container = required(self.dr, DR, "backupContainerUrl")
+        self.edge = EdgeSwitch(str(key_value_store))
         self.edge_url = str(self.prod["edgeUrl"])
-        self.store = backups.container(str(self.dr["backupContainerUrl"]), patience_s=patience_s)
+        self.store = backups.container(str(container), patience_s=patience_s)
 
     def refresh_dr(self) -> dict[str, Any]:
         self.dr = self.engine.outputs(DR)
@@ -76,16 +68,13 @@ def attempt(sites: Sites, run: str) -> str:
 
     A container whose job has ended does not start again under the same name, and its progress would be read as ours.
     """
-    from restore.errors import DataPlaneError
     from restore.jobs import Progress
 
     name, number = run, 1
-    try:
+    with translating():
         while (last := Progress.read(sites.store, name)) is not None and last.state == "failed":
             number += 1
             name = f"{run}-{number}"
-    except DataPlaneError as error:
-        raise backups.translated(error) from None
     return name
 
 
@@ -115,15 +104,12 @@ def follow(
     sites: Sites, bus: Bus, step: str, run: str, failed: threading.Event, *, timeout_s: float
 ) -> Progress:
     """Follows a container job by its progress blob until it ends; PlanBError with its own reason if it failed."""
-    from restore.errors import DataPlaneError
     from restore.jobs import Progress
 
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        try:
+        with translating():
             progress = Progress.read(sites.store, run)
-        except DataPlaneError as error:
-            raise backups.translated(error) from None
         if progress is not None:
             share = (
                 f" {min(1, progress.bytes_done / progress.bytes_total):.0%}" if progress.bytes_total else ""

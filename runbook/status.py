@@ -9,6 +9,7 @@ from typing import Any
 from runbook import backups, journal, probes
 from runbook.engine import Engine
 from runbook.errors import PlanBError
+from runbook.failures import translating
 from runbook.sites import DR, Sites
 
 PATIENCE_S = 8.0
@@ -47,12 +48,12 @@ def gather(engine: Engine) -> dict[str, Any]:
 
 def _backup(site: Sites) -> dict[str, Any]:
     from restore import catalog
-    from restore.errors import DataPlaneError
 
     try:
-        listed = catalog.list_backups(site.store)
-    except DataPlaneError as error:
-        return {"unknown": backups.translated(error).what}
+        with translating():
+            listed = catalog.list_backups(site.store)
+    except PlanBError as error:
+        return {"unknown": error.what}
     newest = next((b for b in listed if b.state == "valid" and b.manifest), None)
     if newest is None or newest.manifest is None:
         return {"newest": None, "count": len(listed)}
