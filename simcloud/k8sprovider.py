@@ -183,7 +183,7 @@ class _ReleaseKind(Kind):
         return filled
 
     def home_of(self, ctx: Context) -> str:
-        return ObjectKind(RELEASE).home_of(ctx)
+        return server_of(ctx)
 
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         return ObjectKind(RELEASE).region_of(ctx, inputs)

@@ -138,6 +138,10 @@ class Kind:
         """Within what its ids are unique; "" is the whole account or subscription."""
         return ""
 
+    def lookup(self, ctx: Context, id_: str) -> Resource | None:
+        """The resource of this type with this id, among those that the asking provider can mean."""
+        return ctx.state.by_id(self.type, id_, self.home_of(ctx))
+
     def region_of(self, ctx: Context, inputs: Properties) -> str:
         """Where the resource lives, and with which region it goes dark."""
         return ctx.region if self.regional else "global"

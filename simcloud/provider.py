@@ -179,7 +179,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         olds = from_struct(request.old_inputs)
 
         def act() -> Resource | None:
-            resource = ctx.state.by_id(kind.type, request.id, kind.home_of(ctx))
+            resource = kind.lookup(ctx, request.id)
             if resource is None:
                 return None  # gone already: that is what was asked for
             ctx.state.put(replace(resource, status="deleting"))
@@ -198,7 +198,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self.must(request.urn, context)
         ctx = self.context(request.urn, context)
-        resource = ctx.state.by_id(kind.type, request.id, kind.home_of(ctx))
+        resource = kind.lookup(ctx, request.id)
         if resource is None:
             return provider_pb2.ReadResponse()
 
@@ -343,7 +343,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _update(self, kind: Kind, ctx: Context, id_: str, inputs: Properties) -> Resource:
         clock, state = self.cloud.clock, self.cloud.state
-        old = ctx.state.by_id(kind.type, id_, kind.home_of(ctx))
+        old = kind.lookup(ctx, id_)
         if old is None:
             raise CloudError("NotFound", f"{kind.type} {id_} does not exist")
         kind.validate(ctx, inputs, old)

@@ -154,31 +154,8 @@ class LogGroup(Named):
     service, arn_path, longest = "logs", "log-group:{name}", 512
     replace_on = frozenset({"name", "namePrefix", "logGroupClass", "region"})
     retention = frozenset(
-        {
-            0,
-            1,
-            3,
-            5,
-            7,
-            14,
-            30,
-            60,
-            90,
-            120,
-            150,
-            180,
-            365,
-            400,
-            545,
-            731,
-            1096,
-            1827,
-            2192,
-            2557,
-            2922,
-            3288,
-            3653,
-        }
+        {0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557}
+        | {2922, 3288, 3653}
     )
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
