@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from restore.errors import AlreadyExists, Changed, LeaseHeld
 from restore.jobs import JobError, Progress
 from restore.lease import Lease
 from restore.models import Manifest, StoredData, TableDigest
-from runbook import probes, sites, ssm
+from runbook import cli, probes, sites, ssm
 from runbook.edge_switch import EdgeState
 from runbook.engine import Engine, Operation, Update
 from runbook.errors import PlanBError, Refused
@@ -287,3 +288,18 @@ def texts(recorder: Recorder, kind: str) -> list[str]:
 
 
 __all__ = ["GATEWAY", "TABLES", "Clouds", "FakeEdge", "FakeEngine", "Killed", "PlanBError", "Store", "texts"]
+
+
+class Planb:
+    """Runs `planb` in this process; exit code, stdout, stderr."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["planb", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        said = self._capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, said.out, said.err

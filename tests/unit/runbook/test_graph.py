@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook import graph
-from runbook.errors import Consequence, PlanBError, Stopped
+from runbook.errors import Consequence, ExitCode, PlanBError, Stopped
 from runbook.events import Bus, Recorder
 from runbook.graph import Step
 
@@ -123,7 +123,19 @@ def test_a_failure_stops_its_dependents_only() -> None:
             log,
         )
     assert done == ["late", "after-late"]
-    assert ("failed", "broken") in log.lines
+    assert ("failed", "broken") in log.lines and ("begin", "after-broken") not in log.lines
+
+
+def test_every_act_has_its_entry_ahead() -> None:
+    log = Log()
+    seen: list[tuple[str, str]] = []
+
+    def act() -> dict[str, Any]:
+        seen.extend(log.lines)
+        return {}
+
+    go([Step("a", "", act)], log)
+    assert seen == [("begin", "a")] and log.lines[-1] == ("verified", "a")
 
 
 def test_the_first_error_is_raised() -> None:
@@ -170,6 +182,7 @@ def test_a_stop_lets_running_steps_end() -> None:
     with pytest.raises(Stopped, match="stopped before b, c") as caught:
         go([Step("a", "", act), Step("b", "", act, ("a",)), Step("c", "", act, ("b",))], stop=stop)
     assert done == ["a"]
+    assert caught.value.exit_code == ExitCode.STOPPED
     assert "run the same command again" in caught.value.next_step
 
 
@@ -218,6 +231,13 @@ def test_bad_plans_start_nothing(steps: list[Step]) -> None:
     with pytest.raises(PlanBError, match="step a"):
         go(steps, log)
     assert log.lines == []
+
+
+def test_a_bad_plan_runs_none_of_its_good_steps() -> None:
+    done: list[str] = []
+    with pytest.raises(PlanBError):
+        go([Step("a", "", noting(done, "a")), Step("b", "", dict, ("c",))])
+    assert done == []
 
 
 def test_no_steps_at_all() -> None:

@@ -14,24 +14,9 @@ import typer
 from restore.errors import Unreachable
 from runbook import cli, edge_switch, engine
 from runbook.edge_switch import EdgeState
-from tests.unit.runbook.fakes import GATEWAY, Clouds
+from tests.unit.runbook.fakes import GATEWAY, Clouds, Planb
 
 ROOT = Path(__file__).parents[3]
-
-
-class Planb:
-    """Runs `planb` in this process; exit code, stdout, stderr."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        self._monkeypatch.setattr(sys, "argv", ["planb", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = self._capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, said.out, said.err
 
 
 @pytest.fixture
@@ -65,6 +50,7 @@ LOCAL = {"drill", "sim start", "sim stop", "sim env"}
 def test_every_verb_is_a_read_a_write_or_local() -> None:
     known = {" ".join(path): {o for p in verb.params for o in p.opts} for path, verb in verbs().items()}
     assert set(known) == READS | WRITES | LOCAL
+    assert [" ".join(path) for path, verb in verbs().items() if not verb.help] == []
     assert [name for name in READS if "--json" not in known[name]] == []
     assert [name for name in WRITES if not {"--yes", "--dry-run"} <= known[name]] == []
 
