@@ -50,6 +50,27 @@ Account = Annotated[str, _matching(r"[a-z0-9]{3,24}", "3 to 24 lower-case letter
 Minor = Annotated[str, _matching(r"1\.\d{2}", "a Kubernetes minor version such as 1.35")]
 Image = Annotated[str, _matching(r"[^\s@]+@sha256:[0-9a-f]{64}", "an image pinned by digest: name@sha256:…")]
 Backup = Annotated[str, _matching(r"none|[\w./-]{1,200}", "the name of a backup, or none")]
+Domain = Annotated[
+    str,
+    _matching(
+        r"none|(?=.{4,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        "a host name in lower case such as bank.example.com, or none",
+    ),
+]
+Zone = Annotated[str, _matching(r"none|Z[A-Z0-9]{5,31}", "the id of a Route 53 hosted zone (Z…), or none")]
+Certificate = Annotated[
+    str,
+    _matching(
+        r"none|arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]{36}",
+        "the ARN of an ACM certificate in us-east-1 (CloudFront takes no other), or none",
+    ),
+]
+SlackTeam = Annotated[str, _matching(r"none|T[A-Z0-9]{8,12}", "the id of a Slack workspace (T…), or none")]
+SlackChannel = Annotated[
+    str, _matching(r"none|[CG][A-Z0-9]{8,12}", "the id of a Slack channel (C… or G…), or none")
+]
+Email = Annotated[str, _matching(r"none|[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address, or none")]
+Webhook = Annotated[str, _matching(r"none|https://\S{4,500}", "an https:// URL, or none")]
 Run = Annotated[str, _matching(r"none|[A-Za-z0-9._-]{1,64}", "letters, digits, dots and dashes, or none")]
 
 
@@ -69,6 +90,18 @@ class Settings(BaseModel):
     backupInterval: Annotated[int, Field(ge=5, le=86_400)] = 300
     backupRetentionDays: Annotated[int, Field(ge=1, le=365)] = 30
     storageAccount: Account = "bloberry01"
+    natPerZone: bool = False
+    domain: Domain = NONE
+    hostedZoneId: Zone = NONE
+    certificateArn: Certificate = NONE
+    albIngress: Literal["internet", "cloudfront"] = "internet"
+    waf: bool = False
+    slackTeamId: SlackTeam = NONE
+    slackChannelId: SlackChannel = NONE
+    alarmEmail: Email = NONE
+    alarmWebhook: Webhook = NONE
+    azureAuth: Literal["federated", "sas"] = "federated"
+    backupHostArchitecture: Literal["x86_64", "arm64"] = "x86_64"
     agentImage: Image = "docker.io/planb/agent@sha256:" + "0" * 64
     restoreJob: Literal["none", "restore", "backup"] = "none"
     restoreBackup: Backup = NONE
@@ -86,6 +119,16 @@ class Settings(BaseModel):
                 "planb:mysqlVersion is 8.4: Azure takes it only through an API version that this release does not "
                 "use yet; use 8.0 on the standby"
             )
+        if self.site == "prod" and self.domain != NONE and self.hostedZoneId == NONE:
+            raise ValueError(
+                f"planb:domain is {self.domain}: planb:hostedZoneId must be set with it, for records and certificates"
+            )
+        if self.domain == NONE and self.certificateArn != NONE:
+            raise ValueError(
+                "planb:certificateArn is set: planb:domain must name what the certificate is for"
+            )
+        if (self.slackTeamId == NONE) != (self.slackChannelId == NONE):
+            raise ValueError("planb:slackTeamId and planb:slackChannelId must be set together, or neither")
         if self.restoreJob == "restore" and NONE in (self.restoreBackup, self.restoreRun):
             raise ValueError(
                 "planb:restoreJob is restore: planb:restoreBackup and planb:restoreRun must be set with it"

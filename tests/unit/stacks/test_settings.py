@@ -74,7 +74,39 @@ WRONG = [
     ("restoreBackup", "백업", ["name of a backup"]),
     ("restoreRun", "run/1", ["letters, digits"]),
     ("protectData", "2", ["boolean"]),
+    ("natPerZone", "two", ["boolean"]),
+    ("domain", "https://bank.example.com", ["host name"]),
+    ("domain", "bank", ["host name"]),
+    ("domain", "Bank.example.com", ["lower case"]),
+    ("hostedZoneId", "example.com", ["Route 53 hosted zone"]),
+    (
+        "certificateArn",
+        "arn:aws:acm:ap-northeast-2:123456789012:certificate/" + "0" * 36,
+        ["us-east-1"],
+    ),
+    ("albIngress", "open", ["'internet'", "'cloudfront'"]),
+    ("waf", "maybe", ["boolean"]),
+    ("slackTeamId", "planb", ["Slack workspace"]),
+    ("slackChannelId", "#alarms", ["Slack channel"]),
+    ("alarmEmail", "oncall", ["e-mail address"]),
+    ("alarmWebhook", "http://hooks.example.com/x", ["https://"]),
+    ("azureAuth", "key", ["'federated'", "'sas'"]),
+    ("backupHostArchitecture", "arm", ["'x86_64'", "'arm64'"]),
 ]
+
+
+TOGETHER = [
+    ({"domain": "bank.example.com"}, "planb:hostedZoneId"),
+    ({"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/" + "0" * 36}, "planb:domain"),
+    ({"slackTeamId": "T0123ABCD"}, "planb:slackChannelId"),
+    ({"slackChannelId": "C0123ABCD"}, "planb:slackTeamId"),
+]
+
+
+@pytest.mark.parametrize(("values", "missing"), TOGETHER)
+def test_what_belongs_together(values: dict[str, str], missing: str) -> None:
+    (line,) = refused("prod", **values)
+    assert missing in line
 
 
 @pytest.mark.parametrize(("key", "value", "allowed"), WRONG)
