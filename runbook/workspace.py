@@ -9,7 +9,15 @@ import shutil
 from pathlib import Path
 
 COPIED = ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.dr.yaml")
-LINKED = ("__main__.py", "stacks", "components", "edge", "site", "workload", ".venv")
+LINKED = (
+    *("__main__.py", "stacks", "components", "edge", "site", "workload", ".venv"),
+    *(
+        "recovery",
+        "restore",
+        "policy",
+        "pyproject.toml",
+    ),  # what the program packs for AWS, and the policy pack
+)
 
 
 def farm(project: Path, target: Path) -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +45,9 @@ class Site:
         return done.stdout
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    directory = tmp_path_factory.mktemp("sim")
+@contextlib.contextmanager
+def simulated(directory: Path) -> Iterator[Site]:
+    """The embedded clouds with two empty stacks; everything is stopped at the end."""
     old = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{old}"
     try:
@@ -62,3 +65,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert sim.running(directory) is None
     finally:
         os.environ["PATH"] = old
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """For tests that deploy, change and destroy: they leave both stacks empty."""
+    with simulated(tmp_path_factory.mktemp("sim")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Both stacks up (the standby as a pilot light), for tests that only look: they change nothing."""
+    with simulated(tmp_path_factory.mktemp("deployed")) as one:
+        for stack in ("dr", "prod"):
+            one.must("pulumi", "up", "-s", stack, "--yes", "--skip-preview")
+        yield one
+
+
+def resources(site: Site, stack: str) -> list[dict[str, Any]]:
+    """The stack's resources as `pulumi stack export` gives them."""
+    state = json.loads(site.must("pulumi", "stack", "export", "-s", stack))
+    return state["deployment"]["resources"]
