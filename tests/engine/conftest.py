@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def simulated(directory: Path) -> Iterator[Site]:
+def simulated(directory: Path) -> Generator[Site]:
     """The embedded clouds with two empty stacks; everything is stopped at the end."""
     old = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{old}"
