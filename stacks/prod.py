@@ -12,6 +12,7 @@ from components.aws.balancer import Balancer, BalancerArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.edge import Edge, EdgeArgs
+from components.aws.encryption import OperationsKey, OperationsKeyArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
@@ -32,6 +33,8 @@ def deploy(settings: Settings) -> None:
     standby = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/dr")
     container_url = standby.require_output("backupContainerUrl")
 
+    # Logs, topics and queues take its `.arn`.
+    operations_key = OperationsKey("operations", OperationsKeyArgs(project=project, home_region=region), opts)
     network = Network("network", NetworkArgs(project=project, region=region), opts)
     security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
     groups = {tier: group.id for tier, group in security.groups.items()}
@@ -144,6 +147,7 @@ def deploy(settings: Settings) -> None:
         "backupSecretArn": secrets.arns["backup"],
         "backupHostTag": backup_host.tag,
         "backupInterval": settings.backupInterval,
+        "operationsKeyArn": operations_key.arn,
         "region": region,
     }
     for name, value in outputs.items():

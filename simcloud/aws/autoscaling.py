@@ -1,4 +1,4 @@
-"""Launch templates, Auto Scaling groups and log groups; a group's instances run for real.
+"""Launch templates and Auto Scaling groups; a group's instances run for real.
 
 https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 
 from simcloud.aws.base import AwsKind, Named, existing, in_use, token_hex
 from simcloud.aws.iam import PROFILE
@@ -146,32 +145,3 @@ class Group(Named):
             str(t["key"]): str(t["value"]) for t in res.inputs.get("tags") or [] if t.get("propagateAtLaunch")
         }
         ctx.world.compute.start_instance(res.id, user_data=data, tags=tags, region=ctx.region)
-
-
-@kind
-class LogGroup(Named):
-    type = "aws:cloudwatch/logGroup:LogGroup"
-    service, arn_path, longest = "logs", "log-group:{name}", 512
-    replace_on = frozenset({"name", "namePrefix", "logGroupClass", "region"})
-    retention = frozenset(
-        {0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557}
-        | {2922, 3288, 3653}
-    )
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        if not re.fullmatch(r"[\w.\-/#]{1,512}", str(inputs["name"])):
-            raise CloudError(
-                "InvalidParameterException",
-                "1 validation error detected: Value at 'logGroupName' failed to satisfy constraint",
-            )
-        if int(inputs.get("retentionInDays", 0)) not in self.retention:
-            raise CloudError(
-                "InvalidParameterException",
-                f"Value {inputs['retentionInDays']} at 'retentionInDays' is not allowed",
-            )
-        if old is None:
-            in_use(
-                ctx.find(self.type, name=inputs["name"]),
-                "ResourceAlreadyExistsException",
-                "The specified log group already exists",
-            )

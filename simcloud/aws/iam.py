@@ -229,13 +229,28 @@ class Key(AwsKind):
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         if inputs.get("policy"):
-            document(inputs["policy"])
+            self._no_lockout(ctx, document(inputs["policy"]), inputs)
         window = inputs.get("deletionWindowInDays")
         if window is not None and not 7 <= int(window) <= 30:
             raise CloudError("ValidationException", "pendingWindowInDays must be between 7 and 30")
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {"keyId": res.id, "keyUsage": "ENCRYPT_DECRYPT", "customerMasterKeySpec": "SYMMETRIC_DEFAULT"}
+
+    def _no_lockout(self, ctx: Context, policy: dict[str, Any], inputs: Properties) -> None:
+        """The caller must stay able to change the policy: here, through the account's root."""
+        root = f"arn:aws:iam::{ctx.account}:root"
+        for statement in policy["Statement"]:
+            principal, actions = statement.get("Principal") or {}, statement.get("Action", [])
+            who = principal.get("AWS", []) if isinstance(principal, dict) else principal
+            named = root in ([who] if isinstance(who, str) else who)
+            acts = {"kms:*", "kms:PutKeyPolicy"} & set([actions] if isinstance(actions, str) else actions)
+            if statement["Effect"] == "Allow" and named and acts:
+                return
+        if not inputs.get("bypassPolicyLockoutSafetyCheck"):
+            # https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
+            text = "The new key policy will not allow you to update the key policy in the future."
+            raise CloudError("MalformedPolicyDocumentException", text)
 
 
 @kind

@@ -99,6 +99,7 @@ class Cloud(mocks.Mocks):
                 "tenantId": "t",
                 "subscriptionId": SUBSCRIPTION,
             },
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
             "aws:ssm/getParameter:getParameter": {"value": "ami-0123456789abcdef0"},
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [

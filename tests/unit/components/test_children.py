@@ -14,6 +14,7 @@ COMPONENTS = {
         "planb:aws:Network": {"vpcId", "subnets"},
         "planb:aws:Security": {"groups"},
         "planb:aws:Secrets": {"keyArn", "arns"},
+        "planb:aws:OperationsKey": {"arn"},
         "planb:aws:Database": {"host", "port", "masterSecretArn"},
         "planb:aws:Cluster": {"name", "kubeconfig"},
         "planb:aws:Balancer": {"dnsName", "targetGroupArn"},

@@ -1,4 +1,4 @@
-"""Launch templates, Auto Scaling groups, log groups."""
+"""Launch templates, Auto Scaling groups."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from simcloud.aws import iam
 from simcloud.kinds import Resource
 
 from .conftest import ACCOUNT, REGION, Aws
-
-LOGS = "aws:cloudwatch/logGroup:LogGroup"
 
 
 def encoded(text: str) -> str:
@@ -120,15 +118,3 @@ def test_capacity_follows(aws: Aws, given: dict[str, Any]) -> None:
     assert len(aws.called("compute.start_instance")) == 1
     aws.change(up, desiredCapacity=0)
     assert aws.called("compute.terminate") == [(("backup",), {})]
-
-
-def test_log_groups(aws: Aws) -> None:
-    given = {"name": "/planb/backup", "retentionInDays": 3653}
-    made = aws.make(LOGS, given)
-    assert made.outputs["arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/planb/backup"
-    text = "The specified log group already exists"
-    aws.refuses("ResourceAlreadyExistsException", text, LOGS, given)
-    text = "Value 10 at 'retentionInDays' is not allowed"
-    aws.refuses("InvalidParameterException", text, LOGS, {"name": "x", "retentionInDays": 10})
-    text = "Value at 'logGroupName' failed to satisfy constraint"
-    aws.refuses("InvalidParameterException", text, LOGS, {"name": "a b"})

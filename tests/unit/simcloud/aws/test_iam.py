@@ -163,6 +163,19 @@ def test_a_key_waits_7_to_30_days(aws: Aws, days: int) -> None:
     assert key.outputs["arn"] == f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key.id}"
 
 
+def test_a_key_policy_must_not_lock_its_owner_out(aws: Aws) -> None:
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    text = "The new key policy will not allow you to update the key policy in the future."
+    for wrong in (
+        policy(Effect="Allow", Principal={"Service": "sns.amazonaws.com"}, Action="kms:*", Resource="*"),
+        policy(Effect="Allow", Principal=root, Action="kms:Decrypt", Resource="*"),
+        policy(Effect="Deny", Principal=root, Action="kms:*", Resource="*"),
+    ):
+        aws.refuses("MalformedPolicyDocumentException", text, iam.KEY, {"policy": wrong})
+    aws.make(iam.KEY, {"policy": wrong, "bypassPolicyLockoutSafetyCheck": True})
+    aws.make(iam.KEY, {"policy": policy(Effect="Allow", Principal=root, Action=["kms:*"], Resource="*")})
+
+
 def test_an_alias(aws: Aws) -> None:
     key = aws.make(iam.KEY, {})
     given = {"name": "alias/planb", "targetKeyId": key.id}
