@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
-from typing import Any, cast
 
+from simcloud import assets
 from simcloud.azure.base import ArmKind, find_id, record
 from simcloud.azure.errors import ArmError, ProviderError, already_exists, resource_group_not_found
 from simcloud.azure.storage import CONTAINER, account_id, account_of
@@ -21,20 +20,11 @@ BLOB = "azure-native:storage:Blob"
 
 
 def asset_bytes(source: object) -> bytes:
-    """Content of a Pulumi asset in wire form ({"text"} or {"path"}), or of bytes or text as they are."""
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, str):
-        return source.encode()
-    asset = cast("dict[str, Any]", source) if isinstance(source, dict) else vars(source)
-    if asset.get("text") is not None:
-        return str(asset["text"]).encode()
-    if asset.get("base64") is not None:
-        return base64.b64decode(str(asset["base64"]))
-    path = asset.get("path")
-    if path:
-        return Path(str(path)).read_bytes()
-    raise ProviderError(f"cannot read asset with keys {sorted(asset)}")
+    """Content of a Pulumi asset; azure-native's refusal of what is none."""
+    try:
+        return assets.asset_bytes(source)
+    except ValueError as error:
+        raise ProviderError(str(error)) from None
 
 
 class _DataPlane(ArmKind):
