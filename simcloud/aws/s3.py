@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -157,7 +157,7 @@ class Setting(AwsKind):
     """One setting of one bucket; its id is the bucket's name."""
 
     service = "s3"
-    replace_on: ClassVar[frozenset[str]] = frozenset({"bucket", "expectedBucketOwner", "region"})
+    replace_on = frozenset({"bucket", "region"})
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return str(inputs["bucket"])
