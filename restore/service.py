@@ -66,6 +66,7 @@ class Host:
                 self.config.database.name,
                 app=self.app(),
                 backup=backup,
+                replication=secret(self.config.replication_secret_arn, self.config.region),
                 binlog_retention_hours=self.config.binlog_retention_hours,
             )
 

@@ -79,6 +79,7 @@ class AgentConfig(BaseModel):
     database: DatabaseAddress
     master_secret_arn: str = Field(min_length=1)
     backup_secret_arn: str = Field(min_length=1)
+    replication_secret_arn: str = Field(min_length=1)
     app_secret_arn: str = Field(min_length=1)
     interval_s: int = Field(default=300, ge=1)
     ca_file: Path | None = None

@@ -55,6 +55,10 @@ PASSED_ON = {
     *("gtid_mode", "enforce_gtid_consistency"),
 }
 OURS = frozenset({"log_output", "performance_schema", "binlog_transaction_dependency_tracking"})
+# A value in the service's words: mysqld knows no named time zones unless their tables are loaded.
+AS_MYSQL_SAYS = {"{DBInstanceClassMemory/12582880}": "341", "UTC": "+00:00"}
+OPTION = {"time_zone": "default-time-zone"}
+"""Variables that mysqld takes under another name when it starts."""
 AT_CREATION = frozenset({"lower_case_table_names"})
 DEFAULTS = {
     "rds": {"require_secure_transport": "OFF", "log_bin_trust_function_creators": "OFF"},
@@ -191,10 +195,7 @@ class MySQLServers:
             if name not in PASSED_ON | OURS:
                 raise CloudError("InvalidParameterValue", f"Could not find parameter with name: {name}")
         values = {name: str(value) for name, value in parameters.items() if name in PASSED_ON}
-        return {
-            name: {"{DBInstanceClassMemory/12582880}": "341"}.get(value, value)
-            for name, value in values.items()
-        }
+        return {name: AS_MYSQL_SAYS.get(value, value) for name, value in values.items()}
 
     # -- darkness and life --
 
@@ -334,7 +335,10 @@ class MySQLServers:
                 "partial-revokes": "ON",
                 "skip-name-resolve": "ON",
                 "slow-query-log-file": home / "slow.log",
-                **{name.replace("_", "-"): value for name, value in record["parameters"].items()},
+                **{
+                    OPTION.get(name, name.replace("_", "-")): value
+                    for name, value in record["parameters"].items()
+                },
             }
             config = home / "my.cnf"
             lines = ["[mysqld]", *(f"{name}={value}" for name, value in options.items())]

@@ -39,7 +39,9 @@ def deploy(settings: Settings) -> None:
     security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
     groups = {tier: group.id for tier, group in security.groups.items()}
     secrets = Secrets(
-        "secrets", SecretsArgs(project=project, recovery_days=30 if settings.protectData else 0), opts
+        "secrets",
+        SecretsArgs(project=project, region=region, recovery_days=30 if settings.protectData else 0),
+        opts,
     )
     database = Database(
         "database",
@@ -104,6 +106,7 @@ def deploy(settings: Settings) -> None:
             master_secret_arn=database.master_secret_arn,
             app_secret_arn=secrets.arns["app"],
             backup_secret_arn=secrets.arns["backup"],
+            replication_secret_arn=secrets.arns["replication"],
             interval_s=settings.backupInterval,
         ),
         opts,

@@ -48,6 +48,7 @@ class BackupHostArgs:
     master_secret_arn: pulumi.Input[str]
     app_secret_arn: pulumi.Input[str]
     backup_secret_arn: pulumi.Input[str]
+    replication_secret_arn: pulumi.Input[str]
     interval_s: int
 
 
@@ -63,7 +64,12 @@ class BackupHost(pulumi.ComponentResource):
             tags=tags(f"{args.project}-backup"),
             opts=child(self),
         )
-        arns = [args.master_secret_arn, args.app_secret_arn, args.backup_secret_arn]
+        arns = [
+            args.master_secret_arn,
+            args.app_secret_arn,
+            args.backup_secret_arn,
+            args.replication_secret_arn,
+        ]
         reads = iam.RolePolicy(
             f"{name}-secrets",
             name="read-own-secrets",
@@ -104,6 +110,7 @@ class BackupHost(pulumi.ComponentResource):
                 "master_secret_arn": args.master_secret_arn,
                 "app_secret_arn": args.app_secret_arn,
                 "backup_secret_arn": args.backup_secret_arn,
+                "replication_secret_arn": args.replication_secret_arn,
                 "interval_s": args.interval_s,
             }
         )

@@ -1,4 +1,4 @@
-"""Database users' credentials in Secrets Manager, and the key that encrypts data at rest."""
+"""Database users' credentials in Secrets Manager, and the key that encrypts customers' data at rest."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import kms, secretsmanager
+from pulumi_aws import get_caller_identity_output, kms, secretsmanager
 from pulumi_random import RandomPassword
 
 from components.naming import child, tags
 
 # MySQL's own client libraries and JDBC URLs agree on these without quoting.
 SAFE_SPECIAL = "_-+=."
+USERNAMES = {"app": "planb_app", "backup": "planb_backup", "replication": "planb_replication"}
+# Through which services the key may be used; nobody decrypts with it directly.
+SERVICES = ("ec2", "rds", "secretsmanager", "s3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +23,22 @@ class SecretsArgs:
     """`recovery_days` is how long a deleted secret can be brought back; 0 deletes at once (drills)."""
 
     project: str
+    region: str
     recovery_days: int
 
 
 class Secrets(pulumi.ComponentResource):
-    """One KMS key; secrets `app` and `backup` as {"username", "password"}."""
+    """One KMS key; the secrets `app`, `backup` and `replication` as {"username", "password"}."""
 
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("planb:aws:Secrets", name, None, opts)
+        account = get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self)).account_id
         key = kms.Key(
             f"{name}-key",
             description=f"{args.project}: data at rest",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.recovery_days else 7,
+            policy=account.apply(lambda id_: key_policy(id_, args.region)),
             tags=tags(f"{args.project}-data"),
             opts=child(self),
         )
@@ -42,7 +48,7 @@ class Secrets(pulumi.ComponentResource):
         self.key_arn: pulumi.Output[str] = key.arn
         self.passwords: dict[str, pulumi.Output[str]] = {}
         self.arns: dict[str, pulumi.Output[str]] = {}
-        self.usernames = {"app": "planb_app", "backup": "planb_backup"}
+        self.usernames = USERNAMES
         for role, username in self.usernames.items():
             password = RandomPassword(
                 f"{name}-{role}",
@@ -68,6 +74,81 @@ class Secrets(pulumi.ComponentResource):
                 secret_string=pulumi.Output.secret(value),
                 opts=child(self),
             )
+            secretsmanager.SecretPolicy(
+                f"{name}-{role}",
+                secret_arn=secret.arn,
+                policy=account.apply(lambda id_, role=role: secret_policy(id_, readers(args.project, role))),
+                block_public_policy=True,
+                opts=child(self),
+            )
             self.passwords[role] = password.result
             self.arns[role] = secret.arn
         self.register_outputs({"keyArn": self.key_arn, "arns": self.arns})
+
+
+def readers(project: str, secret: str) -> list[str]:
+    """Names of the roles whose machines read a secret (components/aws/backup_host.py makes them)."""
+    administrator = f"{project}-db-admin"
+    return [administrator] if secret == "app" else [f"{project}-backup", administrator]
+
+
+def secret_policy(account: str, roles: list[str]) -> str:
+    """No other machine and no function reads the secret, whatever its role's own policies say.
+
+    People and pipelines are not meant: who deploys the stack has made the password. Their IAM policies decide.
+    """
+    others = {"ArnNotLike": {"aws:PrincipalArn": [f"arn:aws:iam::{account}:role/{role}" for role in roles]}}
+    read = ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"]
+    # Both keys are in a request only if an instance's or a function's own credentials made it:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    statements = [
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": read,
+            "Resource": "*",
+            "Condition": {**others, "Null": {key: "false"}},
+        }
+        for sid, key in (
+            ("NoOtherMachine", "ec2:SourceInstanceARN"),
+            ("NoFunction", "lambda:SourceFunctionArn"),
+        )
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def key_policy(account: str, region: str) -> str:
+    """Who may use the key; in a key's own policy the resource `*` means this key.
+
+    The account administers it through IAM, and uses it only through the services that store data with it: a role that
+    may decrypt cannot decrypt a stolen volume or dump by itself.
+    """
+    root = {"AWS": f"arn:aws:iam::{account}:root"}
+    statements = [
+        {
+            "Sid": "AccountAdministers",
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": [
+                # What AWS's console gives to key administrators; and grants, by which RDS, EBS and EKS use it.
+                *("kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*"),
+                *("kms:Revoke*", "kms:RetireGrant", "kms:Disable*", "kms:Get*", "kms:Delete*", "kms:Cancel*"),
+                *("kms:TagResource", "kms:UntagResource", "kms:ScheduleKeyDeletion", "kms:RotateKeyOnDemand"),
+            ],
+            "Resource": "*",
+        },
+        {
+            "Sid": "UseThroughServices",
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in SERVICES]
+                }
+            },
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

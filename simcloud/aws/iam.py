@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 from simcloud.aws.base import AwsKind, Named, by_arn, existing, in_use, letters, token_hex
@@ -23,6 +24,7 @@ MANAGED = {
     *("AmazonEKSClusterPolicy", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy"),
     *("AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryPullOnly"),
     *("AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"),
+    "AmazonRDSEnhancedMonitoringRole",
 }
 
 
@@ -244,7 +246,8 @@ class Key(AwsKind):
             principal, actions = statement.get("Principal") or {}, statement.get("Action", [])
             who = principal.get("AWS", []) if isinstance(principal, dict) else principal
             named = root in ([who] if isinstance(who, str) else who)
-            acts = {"kms:*", "kms:PutKeyPolicy"} & set([actions] if isinstance(actions, str) else actions)
+            globs = [actions] if isinstance(actions, str) else actions
+            acts = any(fnmatchcase("kms:PutKeyPolicy", one) for one in globs)
             if statement["Effect"] == "Allow" and named and acts:
                 return
         if not inputs.get("bypassPolicyLockoutSafetyCheck"):

@@ -11,7 +11,9 @@ import secrets
 import uuid
 from datetime import date
 
-from simcloud.aws.base import AwsKind, Named, existing, in_use, letters
+from simcloud.aws import rdsparams
+from simcloud.aws.base import AwsKind, Named, by_arn, existing, in_use, letters
+from simcloud.aws.iam import ATTACHMENT, KEY, ROLE, trusts
 from simcloud.aws.network import SUBNET, network_of
 from simcloud.aws.secrets import drop_secret, put_secret
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
@@ -21,6 +23,12 @@ PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 INSTANCE = "aws:rds/instance:Instance"
 # Major versions that can be created, until when (standard support, then Extended Support unless switched off).
 VERSIONS = {"8.0": (date(2026, 7, 31), date(2029, 7, 31)), "8.4": (date(2029, 7, 31), date(2032, 7, 31))}
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.Engines.html
+TOO_SMALL_FOR_INSIGHTS = {
+    f"db.{family}.{size}" for family in ("t2", "t3", "t4g") for size in ("micro", "small")
+}
+MONITORING_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+EXTENDED = "open-source-rds-extended-support"
 RESERVED = {"rdsadmin", "mysql", "root", "all", "sys", "select", "user"}
 
 
@@ -71,10 +79,7 @@ class ParameterGroup(Named):
                 f"ParameterGroupFamily {family} is not a valid parameter group family",
             )
         for parameter in inputs.get("parameters") or []:
-            try:
-                ctx.world.mysql.checked({str(parameter["name"]): str(parameter["value"])})
-            except CloudError as error:
-                raise CloudError("InvalidParameterValue", error.message) from None
+            rdsparams.check(family, parameter)
         if old is None:
             text = f"Parameter group {inputs['name']} already exists"
             in_use(ctx.find(PARAMETERS, name=inputs["name"]), "DBParameterGroupAlreadyExists", text)
@@ -106,7 +111,7 @@ def _parameters(group: Resource) -> dict[str, str]:
 
 def _support(inputs: Properties) -> int:
     """Which end counts for a new instance: 0 of standard support, 1 of Extended Support, which is the default."""
-    return 0 if inputs.get("engineLifecycleSupport") == "open-source-rds-extended-support-disabled" else 1
+    return 0 if inputs.get("engineLifecycleSupport") == f"{EXTENDED}-disabled" else 1
 
 
 @kind
@@ -136,6 +141,12 @@ class Instance(AwsKind):
                 "InvalidConfiguration",
                 "final_snapshot_identifier is required when skip_final_snapshot is false",
             )
+
+    def replaces(self, old: Properties, new: Properties, changed: list[str]) -> list[str]:
+        """ModifyDBInstance cannot change the lifecycle; to say what was the default before is no change."""
+        found = super().replaces(old, new, changed)
+        before, after = (each.get("engineLifecycleSupport") or EXTENDED for each in (old, new))
+        return found if before == after else [*found, "engineLifecycleSupport"]
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         return f"db-{letters(26)}"
@@ -209,6 +220,7 @@ class Instance(AwsKind):
                 raise CloudError(
                     "InvalidParameterValue", f"Invalid security group , groupId= {security}, groupName="
                 )
+        self._observed(ctx, inputs)
         parameters = inputs.get("parameterGroupName")
         if parameters:
             family = existing(
@@ -224,6 +236,53 @@ class Instance(AwsKind):
                     f"The parameter group {parameters} with DBParameterGroupFamily "
                     f"{family.get('family')} can't be used for "
                     f"this instance. Use a parameter group with DBParameterGroupFamily mysql{major}.",
+                )
+
+    def _observed(self, ctx: Context, inputs: Properties) -> None:
+        """Database Insights and Enhanced Monitoring: what they ask of the class, of a key and of a role."""
+        insights, days = (
+            inputs.get("performanceInsightsEnabled"),
+            inputs.get("performanceInsightsRetentionPeriod"),
+        )
+        if insights and inputs.get("instanceClass") in TOO_SMALL_FOR_INSIGHTS:
+            raise CloudError(
+                "InvalidParameterCombination", "Performance Insights not supported for this configuration."
+            )
+        if days is not None and int(days) not in {7, 731, *(31 * month for month in range(1, 24))}:
+            # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
+            text = f"Invalid Performance Insights retention period. {days}"  # (I)
+            raise CloudError("InvalidParameterValue", text)
+        if inputs.get("databaseInsightsMode") == "advanced" and (not insights or int(days or 7) < 465):
+            # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.Considerations.html
+            raise CloudError(
+                "InvalidParameterCombination",
+                "To enable the Advanced mode of Database Insights, you must enable Performance Insights and set "
+                "the Performance Insights retention period to at least 465 days.",  # (I)
+            )
+        for key in ("kmsKeyId", "performanceInsightsKmsKeyId", "masterUserSecretKmsKeyId"):
+            if inputs.get(key) and by_arn(ctx, KEY, inputs[key]) is None:
+                raise CloudError(
+                    "KMSKeyNotAccessibleFault", f"The specified KMS key [{inputs[key]}] does not exist"
+                )
+        interval, arn = int(inputs.get("monitoringInterval") or 0), inputs.get("monitoringRoleArn")
+        if interval not in (0, 1, 5, 10, 15, 30, 60):
+            text = (
+                f"Invalid monitoring interval: {interval}. Valid values are 0, 1, 5, 10, 15, 30, 60."  # (I)
+            )
+            raise CloudError("InvalidParameterValue", text)
+        if interval and not arn:
+            raise CloudError(
+                "InvalidParameterCombination",
+                "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.",
+            )
+        if interval:
+            role = by_arn(ctx, ROLE, arn)
+            attached = role and ctx.find(ATTACHMENT, role=role.id, policyArn=MONITORING_POLICY)
+            if role is None or not attached or not trusts(role, "monitoring.rds.amazonaws.com"):
+                raise CloudError(
+                    "InvalidParameterValue",
+                    "IAM role ARN value is invalid or does not include the required permissions for: "
+                    "ENHANCED_MONITORING",
                 )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:

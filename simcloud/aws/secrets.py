@@ -10,12 +10,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from simcloud.aws.base import AwsKind, Named, existing, letters
+from simcloud.aws.iam import document
 from simcloud.awsapi import SECRETS
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 from simcloud.state import State
 from simcloud.world import World
 
 SECRET = "aws:secretsmanager/secret:Secret"
+POLICY = "aws:secretsmanager/secretPolicy:SecretPolicy"
+ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"
+MISSING = "Secrets Manager can't find the specified secret."
 
 
 def put_secret(state: State, world: World, region: str, name: str, value: str | None) -> str:
@@ -107,7 +111,7 @@ class SecretVersion(AwsKind):
             SECRET,
             inputs["secretId"],
             "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret.",
+            MISSING,
         )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
@@ -135,3 +139,70 @@ class SecretVersion(AwsKind):
             str(secret.inputs["name"]),
             str(res.inputs.get("secretString", "")),
         )
+
+
+@kind
+class SecretPolicy(AwsKind):
+    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html"""
+
+    type = POLICY
+    replace_on = frozenset({"secretArn", "region"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return str(inputs["secretArn"])
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        existing(ctx, SECRET, inputs["secretArn"], "ResourceNotFoundException", MISSING)
+        try:
+            parsed = document(inputs["policy"])
+        except CloudError:
+            raise CloudError("MalformedPolicyDocumentException", "The JSON policy is malformed.") from None
+        for statement in parsed["Statement"]:
+            if "Principal" not in statement and "NotPrincipal" not in statement:
+                text = "This resource policy contains an unsupported principal."
+                raise CloudError("MalformedPolicyDocumentException", text)
+            public = statement["Effect"] == "Allow" and statement.get("Principal") in ("*", {"AWS": "*"})
+            if public and not statement.get("Condition") and inputs.get("blockPublicPolicy"):
+                raise CloudError(
+                    "PublicPolicyException",
+                    "The BlockPublicPolicy parameter is set to true, and the resource policy did not prevent broad "
+                    "access to the secret.",
+                )
+
+
+@kind
+class SecretRotation(AwsKind):
+    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html; without a function only for
+    secrets that a service owns (RDS's master secret): rotate-secrets_managed.html."""
+
+    type = ROTATION
+    replace_on = frozenset({"secretId", "region"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return str(inputs["secretId"])
+
+    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
+        arn = str(inputs["secretId"])
+        records = ctx.state.kv_items(SECRETS)
+        name = next((name for name, record in records.items() if arn in (name, record.get("arn"))), None)
+        if name is None:
+            raise CloudError("ResourceNotFoundException", MISSING)
+        if not inputs.get("rotationLambdaArn") and not name.startswith("rds!"):
+            text = "No Lambda rotation function ARN is associated with this secret."
+            raise CloudError("InvalidRequestException", text)
+        rules = inputs.get("rotationRules") or {}
+        days, schedule = rules.get("automaticallyAfterDays"), rules.get("scheduleExpression")
+        if (days is None) == (schedule is None):
+            raise CloudError(
+                "InvalidParameterException",
+                "You must specify either AutomaticallyAfterDays or ScheduleExpression.",  # (I)
+            )
+        if days is not None and not 1 <= int(days) <= 1000:
+            raise CloudError(
+                "InvalidParameterException",
+                "1 validation error detected: Value at 'rotationRules.automaticallyAfterDays' failed to satisfy "
+                "constraint: Member must have value between 1 and 1000",
+            )
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        return {"rotationEnabled": True}

@@ -208,9 +208,9 @@ class Server:
             f"GRANT {ADMIN_GRANTS} ON *.* TO admin@'%' WITH GRANT OPTION",
             "GRANT ROLE_ADMIN, SESSION_VARIABLES_ADMIN ON *.* TO admin@'%'",
             "CREATE PROCEDURE mysql.rds_kill(IN thread BIGINT) SQL SECURITY DEFINER KILL thread",
-            "CREATE TABLE mysql.rds_settings (name VARCHAR(64) PRIMARY KEY, value INT)",
-            "CREATE PROCEDURE mysql.rds_set_configuration(IN n VARCHAR(64), IN v INT) SQL SECURITY DEFINER"
-            " REPLACE INTO mysql.rds_settings VALUES (n, v)",
+            "CREATE TABLE mysql.rds_configuration (name VARCHAR(100) PRIMARY KEY, value VARCHAR(100))",
+            "CREATE PROCEDURE mysql.rds_set_configuration(IN n VARCHAR(100), IN v VARCHAR(100)) SQL SECURITY DEFINER"
+            " REPLACE INTO mysql.rds_configuration VALUES (n, v)",
         )
 
 
@@ -349,6 +349,8 @@ def clean_target(target: Server) -> Iterator[Server]:
 
 APP_PASSWORD = "App-canary-" + secrets.token_hex(8)
 BACKUP_PASSWORD = "Bak-canary-" + secrets.token_hex(8)
+REPLICATION_PASSWORD = "Rep-canary-" + secrets.token_hex(8)
+ACCOUNTS = ("planb_app", "planb_backup", "planb_replication")
 
 
 @pytest.fixture
@@ -362,9 +364,10 @@ def backup_user(source: Server) -> Iterator[Callable[[str], Database]]:
                 name,
                 app=Account("planb_app", SecretStr(APP_PASSWORD)),
                 backup=Account("planb_backup", SecretStr(BACKUP_PASSWORD)),
+                replication=Account("planb_replication", SecretStr(REPLICATION_PASSWORD)),
                 binlog_retention_hours=24,
             )
         return source.database(name, "planb_backup", BACKUP_PASSWORD)
 
     yield make
-    source.root("DROP USER IF EXISTS planb_app@'%'", "DROP USER IF EXISTS planb_backup@'%'")
+    source.root(*(f"DROP USER IF EXISTS {user}@'%'" for user in ACCOUNTS))

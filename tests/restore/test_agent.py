@@ -24,7 +24,14 @@ from restore.errors import LeaseHeld, Refused
 from restore.fencing import Active
 from restore.jobs import Progress
 from restore.settings import Database
-from tests.restore.conftest import APP_PASSWORD, BACKUP_PASSWORD, Azurite, Server
+from tests.restore.conftest import (
+    ACCOUNTS,
+    APP_PASSWORD,
+    BACKUP_PASSWORD,
+    REPLICATION_PASSWORD,
+    Azurite,
+    Server,
+)
 from tests.restore.contents import petclinic
 
 MakeDatabase = Callable[..., str]
@@ -197,6 +204,7 @@ def host_setup(
         ("master", "admin", source.password),
         ("backup", "planb_backup", BACKUP_PASSWORD),
         ("app", "planb_app", APP_PASSWORD),
+        ("replication", "planb_replication", REPLICATION_PASSWORD),
     ):
         text = json.dumps({"username": user, "password": password})
         name = f"{kind}-{tmp_path.name}"
@@ -212,7 +220,7 @@ def host_setup(
     (tmp_path / "etc/planb").mkdir(parents=True)
     (tmp_path / "etc/planb/agent.json").write_text(json.dumps(config))
     yield _environment(azurite, source, PLANB_ROOT=str(tmp_path), **aws), name
-    source.root("DROP USER IF EXISTS planb_app@'%'", "DROP USER IF EXISTS planb_backup@'%'")
+    source.root(*(f"DROP USER IF EXISTS {user}@'%'" for user in ACCOUNTS))
 
 
 def test_the_service_bootstraps_backs_up_every_interval_and_stops_at_sigterm(
@@ -249,7 +257,7 @@ def test_the_service_bootstraps_backs_up_every_interval_and_stops_at_sigterm(
     assert any(line["event"] == "backup skipped" and "azure is active" in line["what"] for line in lines)
     for canary in (APP_PASSWORD, BACKUP_PASSWORD, source.password):
         assert canary not in errors
-    assert source.root("SELECT value FROM mysql.rds_settings") == ((24,),)
+    assert source.root("SELECT value FROM mysql.rds_configuration") == (("24",),)
     seconds = [one.server_utc.second for one in catalog.list_backups(container)[:-1] if one.server_utc]
     assert all(second % 2 == 0 for second in seconds), "not aligned to the interval"
 

@@ -233,6 +233,7 @@ def backup_args(**more: Any) -> BackupHostArgs:
         "master_secret_arn": "arn:master",
         "app_secret_arn": "arn:app",
         "backup_secret_arn": "arn:backup",
+        "replication_secret_arn": "arn:replication",
         "interval_s": 300,
     }
     return BackupHostArgs(**values | more)
@@ -278,6 +279,7 @@ class TestBackupHost:
             "master_secret_arn": "arn:master",
             "app_secret_arn": "arn:app",
             "backup_secret_arn": "arn:backup",
+            "replication_secret_arn": "arn:replication",
             "interval_s": 300,
         }
 
@@ -296,7 +298,7 @@ class TestBackupHost:
         policy = json.loads(host.one("RolePolicy")["policy"])
         allowed = {statement["Action"]: statement["Resource"] for statement in policy["Statement"]}
         assert allowed == {
-            "secretsmanager:GetSecretValue": ["arn:master", "arn:app", "arn:backup"],
+            "secretsmanager:GetSecretValue": ["arn:master", "arn:app", "arn:backup", "arn:replication"],
             "kms:Decrypt": "arn:kms",
         }
         assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])

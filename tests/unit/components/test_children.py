@@ -53,6 +53,8 @@ UNTAGGED = {
     "aws:iam/rolePolicy:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/alias:Alias",
+    "aws:secretsmanager/secretPolicy:SecretPolicy",
+    "aws:secretsmanager/secretRotation:SecretRotation",
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -153,7 +155,7 @@ def test_names_on_aws(run: Run) -> None:
     groups = {item["name"] for item in recorded.all("SecurityGroup")}
     assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup")}
     secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}
-    assert secrets == {"green/prod/db-app", "green/prod/db-backup"}
+    assert secrets == {f"green/prod/db-{one}" for one in ("app", "backup", "replication")}
 
 
 def test_names_on_azure(run: Run) -> None:

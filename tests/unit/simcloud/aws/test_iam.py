@@ -189,3 +189,11 @@ def test_an_alias(aws: Aws) -> None:
     assert aws.make(ALIAS, other).outputs["targetKeyArn"] == key.outputs["arn"]
     text = f"Key 'arn:aws:kms:{REGION}:{ACCOUNT}:key/none' does not exist"
     aws.refuses("NotFoundException", text, ALIAS, {"name": "alias/none", "targetKeyId": "none"})
+
+
+def test_a_key_policy_by_wildcard_locks_nobody_out(aws: Aws) -> None:
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    aws.make(iam.KEY, {"policy": policy(Effect="Allow", Principal=root, Action=["kms:Put*"], Resource="*")})
+    wrong = policy(Effect="Allow", Principal=root, Action=["kms:Get*"], Resource="*")
+    text = "will not allow you to update the key policy"
+    aws.refuses("MalformedPolicyDocumentException", text, iam.KEY, {"policy": wrong}, "other")

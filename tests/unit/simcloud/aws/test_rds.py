@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simcloud.aws import rds
+from simcloud.aws import iam, rds
 from simcloud.kinds import CloudError, Resource
 
 from .conftest import ACCOUNT, REGION, Aws, client
@@ -209,3 +209,103 @@ def test_a_server_that_does_not_start_leaves_no_secret(aws: Aws, given: dict[str
     with pytest.raises(CloudError, match="no server"):
         aws.make(rds.INSTANCE, given)
     assert client("secretsmanager", REGION).list_secrets()["SecretList"] == []
+
+
+@pytest.mark.parametrize(
+    ("family", "parameter", "code", "text"),
+    [
+        (
+            "mysql8.4",
+            ("no_such", "1"),
+            "InvalidParameterValue",
+            "Could not find parameter with name: no_such",
+        ),
+        # 8.4 removed it: what an upgrade of the version alone would run into.
+        (
+            "mysql8.4",
+            ("expire_logs_days", "1"),
+            "InvalidParameterValue",
+            "Could not find parameter with name",
+        ),
+        ("mysql8.0", ("log_bin", "1"), "InvalidParameterValue", "The parameter log_bin cannot be modified."),
+        (
+            "mysql8.0",
+            ("lower_case_table_names", "1"),
+            "InvalidParameterCombination",
+            "cannot use immediate apply method for static parameter",
+        ),
+        (
+            "mysql8.0",
+            ("slow_query_log", "2"),
+            "InvalidParameterValue",
+            "slow_query_log allowed values are: 0,1",
+        ),
+        ("mysql8.0", ("binlog_format", "row-based"), "InvalidParameterValue", "allowed values are: ROW,"),
+    ],
+)
+def test_parameters_of_a_family(
+    aws: Aws, family: str, parameter: tuple[str, str], code: str, text: str
+) -> None:
+    wrong = [{"name": parameter[0], "value": parameter[1]}]
+    aws.refuses(code, text, rds.PARAMETERS, {"name": "p", "family": family, "parameters": wrong})
+
+
+def test_a_static_parameter_waits_for_the_next_start(aws: Aws) -> None:
+    later = {"name": "lower_case_table_names", "value": "1", "applyMethod": "pending-reboot"}
+    removed = {"name": "expire_logs_days", "value": "1"}
+    aws.make(rds.PARAMETERS, {"name": "p", "family": "mysql8.0", "parameters": [later, removed]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        (
+            {"performanceInsightsEnabled": True, "instanceClass": "db.t3.small"},
+            "InvalidParameterCombination",
+            "Performance Insights not supported for this configuration.",
+        ),
+        (
+            {"performanceInsightsEnabled": True, "performanceInsightsRetentionPeriod": 30},
+            "InvalidParameterValue",
+            "retention period",
+        ),
+        (
+            {"databaseInsightsMode": "advanced", "performanceInsightsEnabled": True},
+            "InvalidParameterCombination",
+            "at least 465 days",
+        ),
+        ({"kmsKeyId": "arn:aws:kms:x"}, "KMSKeyNotAccessibleFault", "[arn:aws:kms:x] does not exist"),
+        ({"monitoringInterval": 7}, "InvalidParameterValue", "Invalid monitoring interval"),
+        ({"monitoringInterval": 60}, "InvalidParameterCombination", "A MonitoringRoleARN value is required"),
+        (
+            {"monitoringInterval": 60, "monitoringRoleArn": "arn:aws:iam::123456789012:role/none"},
+            "InvalidParameterValue",
+            "required permissions for: ENHANCED_MONITORING",
+        ),
+    ],
+)
+def test_what_observes_an_instance_must_be_able_to(
+    aws: Aws, given: dict[str, Any], changes: dict[str, Any], code: str, text: str
+) -> None:
+    aws.refuses(code, text, rds.INSTANCE, {**given, **changes})
+    seven = {"performanceInsightsEnabled": True, "performanceInsightsRetentionPeriod": 7}
+    aws.make(rds.INSTANCE, {**given, **seven, "databaseInsightsMode": "standard"})
+
+
+def test_enhanced_monitoring_needs_its_role_whole(aws: Aws, given: dict[str, Any]) -> None:
+    trusted = aws.role("monitoring", "monitoring.rds.amazonaws.com")
+    wanted = {**given, "monitoringInterval": 60, "monitoringRoleArn": trusted.outputs["arn"]}
+    text = "required permissions for: ENHANCED_MONITORING"
+    aws.refuses("InvalidParameterValue", text, rds.INSTANCE, wanted)
+    aws.make(iam.ATTACHMENT, {"role": "monitoring", "policyArn": rds.MONITORING_POLICY})
+    aws.make(rds.INSTANCE, wanted)
+    other = aws.role("other", "ec2.amazonaws.com")
+    aws.make(iam.ATTACHMENT, {"role": "other", "policyArn": rds.MONITORING_POLICY}, "o")
+    again = {**wanted, "identifier": "second", "monitoringRoleArn": other.outputs["arn"]}
+    aws.refuses("InvalidParameterValue", text, rds.INSTANCE, again)
+
+
+def test_the_lifecycle_is_chosen_once(aws: Aws, given: dict[str, Any]) -> None:
+    made = aws.make(rds.INSTANCE, given)
+    assert aws.replaced(made, engineLifecycleSupport=rds.EXTENDED) == []
+    assert aws.replaced(made, engineLifecycleSupport=f"{rds.EXTENDED}-disabled") == ["engineLifecycleSupport"]

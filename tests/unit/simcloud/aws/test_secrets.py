@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -79,3 +80,45 @@ def test_a_restart_forgets_nothing(aws: Aws, secret: Resource) -> None:
     assert client("secretsmanager", REGION).describe_secret(SecretId="going")["DeletedDate"]
     text = "already scheduled for deletion"
     aws.refuses("InvalidRequestException", text, secrets.SECRET, {**GIVEN, "name": "going"})
+
+
+DENY = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+
+
+def told(**changes: object) -> str:
+    statement = {k: v for k, v in {**DENY, **changes}.items() if v is not None}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_secrets_policy(aws: Aws, secret: Resource) -> None:
+    given = {"secretArn": secret.id, "policy": told(), "blockPublicPolicy": True}
+    made = aws.make(secrets.POLICY, given)
+    assert made.id == secret.id
+    missing = {**given, "secretArn": f"{secret.id}x"}
+    aws.refuses("ResourceNotFoundException", "find the specified secret", secrets.POLICY, missing)
+
+    def refused(code: str, text: str, policy: str) -> None:
+        aws.refuses(code, text, secrets.POLICY, {**given, "policy": policy}, "other")
+
+    refused("MalformedPolicyDocumentException", "malformed", "{}")
+    refused("MalformedPolicyDocumentException", "unsupported principal", told(Principal=None))
+    refused("PublicPolicyException", "did not prevent broad access", told(Effect="Allow"))
+    assert aws.replaced(made, secretArn="x", policy=told(Sid="a")) == ["secretArn"]
+
+
+def test_only_a_services_own_secret_rotates_without_a_function(aws: Aws, secret: Resource) -> None:
+    rules = {"rotationRules": {"automaticallyAfterDays": 7}}
+    text = "No Lambda rotation function ARN is associated with this secret."
+    aws.refuses("InvalidRequestException", text, secrets.ROTATION, {"secretId": secret.id, **rules})
+    owned = secrets.put_secret(aws.state, aws.world, REGION, "rds!db-1", "{}")
+    made = aws.make(secrets.ROTATION, {"secretId": owned, **rules})
+    assert made.outputs["rotationEnabled"] is True
+    none = {"secretId": "arn:nothing", **rules}
+    aws.refuses("ResourceNotFoundException", "find the specified secret", secrets.ROTATION, none)
+    for wrong, text in (
+        ({"automaticallyAfterDays": 0}, "between 1 and 1000"),
+        ({"automaticallyAfterDays": 7, "scheduleExpression": "rate(7 days)"}, "You must specify either"),
+        ({}, "You must specify either"),
+    ):
+        given = {"secretId": owned, "rotationRules": wrong}
+        aws.refuses("InvalidParameterException", text, secrets.ROTATION, given, "again")
