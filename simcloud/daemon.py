@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simcloud import catalog as catalog
-from simcloud.aws import s3objects, secrets
+from simcloud.aws import cloudwatch, s3objects, secrets, sns
 from simcloud.awsapi import ACCESS_KEY, SECRET_KEY, AwsApi
 from simcloud.clusters import Clusters, Workload
 from simcloud.compute import Compute
@@ -159,8 +159,8 @@ class Daemon:
         self.network.edge_endpoint = ("127.0.0.1", self._async(self.edge.start()))
         port = self._async(self.origins.start())
         self.network.alb_endpoint = self.network.appgw_endpoint = ("127.0.0.1", port)
-        secrets.rehydrate(self.state, self.world)
-        s3objects.rehydrate(self.state, self.world)
+        for service in (secrets, s3objects, sns, cloudwatch):
+            service.rehydrate(self.state, self.world)
         self.world.mysql.start_all()
         self.world.storage.start_all()
         servicers = [

@@ -53,6 +53,9 @@ TABLE: dict[str, Latency] = {
     "alb": Latency(150, 240, "provider acceptance tests (I)"),
     "kms_key": Latency(10, 20, "provider acceptance tests (I)"),
     "asg": Latency(40, 90, "waits for capacity: one instance in service (I)"),
+    "lambda": Latency(8, 20, "provider acceptance tests (I)"),
+    "lambda_vpc": Latency(60, 90, "AWS: the function's interface in the VPC takes up to 90 s to be made"),
+    "lambda_delete": Latency(2, 10, "provider acceptance tests (I)"),
     "delete_fast": Latency(5, 15, "ENI detach and the like (I)"),
     # Kubernetes
     "pod_start": Latency(20, 60, "image pull and readiness of a Spring Boot service (I)"),

@@ -294,6 +294,11 @@ class SecurityGroup(AwsKind):
             ("aws:ec2/launchTemplate:LaunchTemplate", "vpcSecurityGroupIds"),
         ):
             users += [r for r in ctx.find(token) if res.id in (r.get(key) or [])]
+        users += [
+            r
+            for r in ctx.find("aws:lambda/function:Function")
+            if res.id in ((r.inputs.get("vpcConfig") or {}).get("securityGroupIds") or [])
+        ]
         in_use(users, "DependencyViolation", f"resource {res.id} has a dependent object")
 
 

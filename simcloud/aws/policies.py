@@ -1,4 +1,4 @@
-"""Resource policies evaluated for an AWS service, where a cloud's answer depends on one.
+"""Policies evaluated where a cloud's answer depends on them: a resource's for a service, a role's for Lambda.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+
+from simcloud.kinds import Context
 
 # ArnEquals and ArnLike behave identically:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
@@ -55,3 +57,28 @@ def allows(policy: Any, service: str, action: str, context: Mapping[str, str]) -
                 return False
             found = True
     return found
+
+
+def role_allows(ctx: Context, role: str, action: str, resources: list[str]) -> bool:
+    """Whether a role's own policies, inline and attached, let it do this to each of these resources.
+
+    AWS's managed policies are not evaluated: a role that has only those may do nothing here.
+    """
+    documents = [r.inputs["policy"] for r in ctx.find("aws:iam/rolePolicy:RolePolicy", role=role)]
+    for attached in ctx.find("aws:iam/rolePolicyAttachment:RolePolicyAttachment", role=role):
+        documents += [
+            r.inputs["policy"] for r in ctx.find("aws:iam/policy:Policy", arn=attached.inputs["policyArn"])
+        ]
+    statements = [s for text in documents for s in _list(json.loads(text)["Statement"])]
+
+    def one(resource: str) -> bool:
+        effects = {
+            s["Effect"]
+            for s in statements
+            if any(_matches(a.lower(), action.lower()) for a in _list(s.get("Action", [])))
+            and any(_matches(r, resource) for r in _list(s.get("Resource", [])))
+            and _holds(s.get("Condition", {}), {})
+        }
+        return effects == {"Allow"}
+
+    return all(one(resource) for resource in resources)
