@@ -118,6 +118,10 @@ class LoadFailed(DataPlaneError):
     exit_code = 4
 
 
+class PoisonTransaction(DataPlaneError):
+    """The target refused a transaction of the binary log; the replay stands before it."""
+
+
 class ContentDiffers(DataPlaneError):
     """What was restored is not what was backed up."""
 

@@ -206,7 +206,7 @@ class Server:
         self.root(
             f"CREATE USER admin@'%' IDENTIFIED BY '{quoted}'",
             f"GRANT {ADMIN_GRANTS} ON *.* TO admin@'%' WITH GRANT OPTION",
-            "GRANT ROLE_ADMIN, SESSION_VARIABLES_ADMIN ON *.* TO admin@'%'",
+            "GRANT ROLE_ADMIN, SESSION_VARIABLES_ADMIN, REPLICATION_APPLIER ON *.* TO admin@'%'",
             "CREATE PROCEDURE mysql.rds_kill(IN thread BIGINT) SQL SECURITY DEFINER KILL thread",
             "CREATE TABLE mysql.rds_configuration (name VARCHAR(100) PRIMARY KEY, value VARCHAR(100))",
             "CREATE PROCEDURE mysql.rds_set_configuration(IN n VARCHAR(100), IN v VARCHAR(100)) SQL SECURITY DEFINER"
