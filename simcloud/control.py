@@ -13,6 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 from simcloud.faults import BadFault, Faults
 from simcloud.provider import Cloud
 
+OUTSIDE = ("bucket", "certificate", "hosted-zone")
+"""What an account has, or the world takes, besides what programs deploy: kept in the scope `outside:<what>`."""
+
 
 class Control:
     """Serves the API; `power` carries darkness to everything that lives in a region."""
@@ -99,6 +102,9 @@ class Control:
                     raise ValueError(f"speed is between 0.01 and 100000, not {speed:g}")
                 clock.speed = speed
                 return 200, {"speed": speed}
+            case "POST", ["outside", what] if what in OUTSIDE:
+                state.kv_put(f"outside:{what}", str(body["id"]), body.get("facts") or {})
+                return 200, {}
             case "POST", ["shutdown"]:
                 threading.Thread(target=self._shutdown, daemon=True).start()
                 return 200, {}

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from typing import Any
 
+from simcloud.aws import responseheaders, viewer
 from simcloud.aws.base import AwsKind, in_use, letters, token_hex
 from simcloud.edge import kvs
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
@@ -75,20 +76,9 @@ class Distribution(_CloudFront):
                 raise _invalid(
                     "The parameter ResponsePagePath and ResponseCode must both be specified or both be empty."
                 )
-        certificate = inputs["viewerCertificate"]
-        if inputs.get("aliases") and not certificate.get("acmCertificateArn"):
-            raise CloudError(
-                "InvalidViewerCertificate",
-                "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a "
-                "trusted certificate that validates your authorization to use the domain name.",
-            )
-        arn = str(certificate.get("acmCertificateArn") or "")
-        if arn and ":us-east-1:" not in arn:
-            raise CloudError(
-                "InvalidViewerCertificate",
-                "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, "
-                "or doesn't include a valid certificate chain.",
-            )
+        viewer.certificate(ctx, list(inputs.get("aliases") or []), inputs["viewerCertificate"])
+        viewer.logs(ctx, inputs.get("loggingConfig"))
+        viewer.firewall(ctx, inputs.get("webAclId"))
         for other in ctx.find(DISTRIBUTION):
             taken = set(inputs.get("aliases") or []) & set(other.inputs.get("aliases") or [])
             if taken and (old is None or other.id != old.id):
@@ -135,6 +125,7 @@ class Distribution(_CloudFront):
             raise CloudError("NoSuchCachePolicy", "The cache policy does not exist.")
         if request and request not in REQUEST_POLICIES:
             raise CloudError("NoSuchOriginRequestPolicy", "The origin request policy does not exist.")
+        responseheaders.exists(ctx, behaviour.get("responseHeadersPolicyId"))
         seen: set[str] = set()
         for association in behaviour.get("functionAssociations") or []:
             if association["eventType"] in seen:
@@ -160,21 +151,12 @@ class Distribution(_CloudFront):
         }
 
     def create(self, ctx: Context, res: Resource) -> Properties:
-        for name in (str(res.outputs["domainName"]), *(res.inputs.get("aliases") or [])):
-            ctx.world.network.publish(name, "edge", 0, region="global", tls=True)
-        return {}
-
-    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
-        before, after = (set[str](each.inputs.get("aliases") or []) for each in (old, res))
-        for name in after - before:
-            ctx.world.network.publish(name, "edge", 0, region="global", tls=True)
-        for name in before - after:
-            ctx.world.network.unpublish(name)
+        # Its aliases are names only once somebody's DNS says so: see route53.Record.
+        ctx.world.network.publish(str(res.outputs["domainName"]), "edge", 0, region="global", tls=True)
         return {}
 
     def delete(self, ctx: Context, res: Resource) -> None:
-        for name in (str(res.outputs["domainName"]), *(res.inputs.get("aliases") or [])):
-            ctx.world.network.unpublish(name)
+        ctx.world.network.unpublish(str(res.outputs["domainName"]))
 
 
 @kind

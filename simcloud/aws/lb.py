@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
+from simcloud.aws import acm, s3
 from simcloud.aws.base import AwsKind, Named, by_arn, existing, in_use, token_hex
 from simcloud.aws.network import GROUP, IGW, SUBNET
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
@@ -13,6 +14,17 @@ LB = "aws:lb/loadBalancer:LoadBalancer"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
 LISTENER = "aws:lb/listener:Listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+SSL_POLICIES = {
+    *(
+        "ELBSecurityPolicy-2016-08",
+        "ELBSecurityPolicy-TLS-1-2-2017-01",
+        "ELBSecurityPolicy-TLS13-1-3-2021-06",
+    ),
+    *("ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"),
+    *("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-PQ-2025-09"),
+    *("ELBSecurityPolicy-FS-1-2-Res-2020-10", "ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06"),
+}
 
 
 class _Elb(Named):
@@ -61,6 +73,37 @@ class LoadBalancer(_Elb):
             raise CloudError("InvalidSubnet", f"VPC {subnets[0].get('vpcId')} has no internet gateway")
         for group in inputs.get("securityGroups") or []:
             existing(ctx, GROUP, group, "InvalidSecurityGroup", f"Security group '{group}' does not exist")
+        if not 1 <= int(inputs.get("idleTimeout", 60)) <= 4000:
+            raise CloudError(
+                "ValidationError", "The value of 'idle_timeout.timeout_seconds' must be 1 to 4000"
+            )
+        if inputs.get("desyncMitigationMode", "defensive") not in ("monitor", "defensive", "strictest"):
+            raise CloudError(
+                "ValidationError", "The value of 'routing.http.desync_mitigation_mode' is not valid"
+            )
+        logs = inputs.get("accessLogs") or {}
+        if logs.get("enabled"):
+            self._logs(ctx, self.region_of(ctx, inputs), str(logs["bucket"]), str(logs.get("prefix") or ""))
+
+    def _logs(self, ctx: Context, region: str, name: str, prefix: str) -> None:
+        """The bucket must be near, encrypted with S3's own keys, and let the service write a test file.
+
+        https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+        """
+        bucket, encryption = ctx.by_id(s3.BUCKET, name), ctx.by_id(s3.ENCRYPTION, name)
+        rules = encryption.inputs["rules"] if encryption else []
+        plain = all(
+            (rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm", "AES256") == "AES256"
+            for rule in rules
+        )
+        key = f"{prefix}/AWSLogs/{ctx.account}/ELBAccessLogTestFile".lstrip("/")
+        service = "logdelivery.elasticloadbalancing.amazonaws.com"
+        if bucket is None or bucket.region != region or not plain or not s3.lets(ctx, name, service, key):
+            # https://github.com/terraform-aws-modules/terraform-aws-s3-bucket/issues/185
+            raise CloudError(
+                "InvalidConfigurationRequest",
+                f"Access Denied for bucket: {name}. Please check S3bucket permission",
+            )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         dns = res.outputs.get("dnsName") or (
@@ -138,8 +181,7 @@ class Listener(AwsKind):
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         arn = inputs["loadBalancerArn"]
         existing(ctx, LB, arn, "LoadBalancerNotFound", f"One or more load balancers not found: {arn}")
-        if inputs.get("protocol") == "HTTPS" and not inputs.get("certificateArn"):
-            raise CloudError("ValidationError", "A certificate must be specified for HTTPS listeners")
+        self._tls(ctx, inputs)
         same = [
             x
             for x in ctx.find(LISTENER, loadBalancerArn=arn, port=inputs.get("port"))
@@ -147,6 +189,36 @@ class Listener(AwsKind):
         ]
         in_use(same, "DuplicateListener", "A listener already exists on this port for this load balancer")
         _actions(ctx, inputs["defaultActions"])
+        for action in inputs["defaultActions"]:
+            redirect = action.get("redirect") if action["type"] == "redirect" else None
+            if redirect and _same_place(redirect, inputs):
+                raise CloudError(
+                    "InvalidLoadBalancerAction",
+                    "The redirect configuration is not valid because it creates a loop.",
+                )
+
+    def _tls(self, ctx: Context, inputs: Properties) -> None:
+        arn, policy = inputs.get("certificateArn"), inputs.get("sslPolicy")
+        if inputs.get("protocol") != "HTTPS":
+            if arn:
+                raise CloudError("ValidationError", "Certificates cannot be specified for HTTP listeners")
+            if policy:
+                raise CloudError("ValidationError", "An SSL policy cannot be specified for HTTP listeners")
+            return
+        if not arn:
+            raise CloudError("ValidationError", "A certificate must be specified for HTTPS listeners")
+        if policy and policy not in SSL_POLICIES:
+            raise CloudError("SSLPolicyNotFound", f"SSL policy '{policy}' not found")
+        names = acm.issued(ctx, str(arn))
+        if names is None or f":{self.region_of(ctx, inputs)}:" not in str(arn):
+            # https://github.com/hashicorp/terraform-provider-aws/issues/11334
+            raise CloudError("CertificateNotFound", f"Certificate '{arn}' not found")
+        if not names:  # still waiting: https://github.com/hashicorp/terraform-provider-aws/issues/41789
+            raise CloudError(
+                "UnsupportedCertificate",
+                f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a "
+                "supported key size.",
+            )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {"arn": res.id, "protocol": res.inputs.get("protocol", "HTTP")}
@@ -190,3 +262,19 @@ def _actions(ctx: Context, actions: list[Properties]) -> None:
             raise CloudError("TargetGroupNotFound", f"One or more target groups not found: {arn}")
         if action["type"] == "fixed-response" and not action.get("fixedResponse"):
             raise CloudError("ValidationError", "A fixed-response action needs its FixedResponseConfig")
+        if action["type"] == "redirect" and not action.get("redirect"):
+            raise CloudError("ValidationError", "A redirect action needs its RedirectConfig")
+
+
+def _same_place(redirect: Properties, listener: Properties) -> bool:
+    protocol = redirect.get("protocol", "#{protocol}")
+    port = redirect.get("port", "#{port}")
+    stays = all(redirect.get(key, f"{mark}#{{{key}}}") == f"{mark}#{{{key}}}" for key, mark in _PARTS)
+    return (
+        stays
+        and protocol in ("#{protocol}", listener.get("protocol", "HTTP"))
+        and port in ("#{port}", str(listener.get("port")))
+    )
+
+
+_PARTS = (("host", ""), ("path", "/"), ("query", ""))

@@ -29,9 +29,12 @@ def _matches(pattern: Any, value: str) -> bool:
 
 def _holds(conditions: Mapping[str, Any], context: Mapping[str, str]) -> bool:
     """Whether each condition is met; an operator that is not modelled is never met."""
-    for operator, wanted in conditions.items():
+    for full, wanted in conditions.items():
+        operator = full.removesuffix("IfExists")
         for key, patterns in wanted.items():
             value = context.get(key)
+            if value is None and full != operator:
+                continue
             if value is None:
                 return False
             if operator in _WILD:
@@ -43,8 +46,13 @@ def _holds(conditions: Mapping[str, Any], context: Mapping[str, str]) -> bool:
     return True
 
 
-def allows(policy: Any, service: str, action: str, context: Mapping[str, str]) -> bool:
-    """Whether a resource's policy lets this service principal do this, in these circumstances."""
+def allows(
+    policy: Any, service: str, action: str, context: Mapping[str, str], resource: str | None = None
+) -> bool:
+    """Whether a resource's policy lets this service principal do this, in these circumstances.
+
+    `resource` where a policy covers more than one (a bucket and its objects).
+    """
     found = False
     for statement in json.loads(policy)["Statement"] if policy else []:
         principal = statement.get("Principal", {})
@@ -52,7 +60,8 @@ def allows(policy: Any, service: str, action: str, context: Mapping[str, str]) -
             principal.get("Service", []) if isinstance(principal, dict) else []
         )
         acted = any(_matches(a.lower(), action.lower()) for a in _list(statement.get("Action", [])))
-        if named and acted and _holds(statement.get("Condition", {}), context):
+        on = resource is None or any(_matches(r, resource) for r in _list(statement.get("Resource", [])))
+        if named and acted and on and _holds(statement.get("Condition", {}), context):
             if statement["Effect"] == "Deny":
                 return False
             found = True

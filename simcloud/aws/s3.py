@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from simcloud.aws import s3policy
 from simcloud.aws.base import AwsKind, Named, by_arn, existing, in_use
 from simcloud.aws.iam import KEY
+from simcloud.aws.policies import allows
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -26,8 +27,8 @@ OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ACL = "aws:s3/bucketAcl:BucketAcl"
 LOGGING = "aws:s3/bucketLogging:BucketLogging"
-FOREIGN = "aws:s3:foreign"
-"""Scope of bucket names that belong to somebody else's account; a test or a drill fills it."""
+FOREIGN = "outside:bucket"
+"""Scope of names that belong to somebody else's account (POST /outside/bucket of the control API)."""
 
 _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _RESERVED = (("xn--", "sthree-", "amzn-s3-demo-"), ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"))
@@ -69,10 +70,12 @@ def acls_enabled(ctx: Context, bucket: str) -> bool:
     return controls is not None and controls.inputs["rule"]["objectOwnership"] != "BucketOwnerEnforced"
 
 
-def policy_of(ctx: Context, bucket: str) -> list[Any]:
-    """The statements of the bucket's policy; none where there is no policy."""
+def lets(ctx: Context, bucket: str, service: str, key: str, **circumstances: str) -> bool:
+    """Whether the bucket's policy lets this service put an object there."""
     found = ctx.by_id(POLICY, bucket)
-    return s3policy.statements(found.inputs["policy"]) if found else []
+    context = {"aws:SourceAccount": ctx.account, "s3:x-amz-acl": "bucket-owner-full-control"} | circumstances
+    resource = f"arn:aws:s3:::{bucket}/{key}"
+    return found is not None and allows(found.inputs["policy"], service, "s3:PutObject", context, resource)
 
 
 def _refused(text: str, code: str = "InvalidArgument") -> CloudError:

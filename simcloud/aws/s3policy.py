@@ -134,25 +134,3 @@ def public(found: list[dict[str, Any]]) -> bool:
         s["Effect"] == "Allow" and everybody(s.get("Principal")) and not narrowed(s.get("Condition"))
         for s in found
     )
-
-
-def allows_service(found: list[dict[str, Any]], service: str, action: str, resource: str) -> bool:
-    """Whether this service principal may do this there: an Allow that fits and no Deny of it by name."""
-
-    def fits(statement: dict[str, Any]) -> bool:
-        principal = statement.get("Principal")
-        names = listed(principal.get("Service")) if isinstance(principal, dict) else []
-        if principal != "*" and service not in names:
-            return False
-        actions = [str(a) for a in listed(statement.get("Action"))]
-        resources = [str(r) for r in listed(statement.get("Resource"))]
-        return any(_like(a, action) for a in actions) and any(_like(r, resource) for r in resources)
-
-    allowed = any(s["Effect"] == "Allow" and fits(s) for s in found)
-    # A Deny with a condition (TLS only) does not meet the services: they come by TLS.
-    return allowed and not any(s["Effect"] == "Deny" and fits(s) and not s.get("Condition") for s in found)
-
-
-def _like(pattern: str, value: str) -> bool:
-    parts = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch(parts, value, re.IGNORECASE if pattern.startswith("s3:") else 0) is not None

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from simcloud.aws import acm, s3
 from simcloud.aws import cloudfront as cf
+from simcloud.aws.responseheaders import HEADERS_POLICY
 from simcloud.edge import kvs
 from simcloud.kinds import KINDS, CloudError, Resource
 
@@ -185,17 +187,73 @@ def test_another_name_needs_a_certificate_in_virginia(aws: Aws) -> None:
     named = distribution(aliases=["www.example.com"])
     text = "you must attach a trusted certificate"
     aws.refuses("InvalidViewerCertificate", text, cf.DISTRIBUTION, named)
-    seoul = {"acmCertificateArn": CERTIFICATE.replace("us-east-1", "ap-northeast-2")}
+    seoul = CERTIFICATE.replace("us-east-1", "ap-northeast-2")
+    for arn in (seoul, CERTIFICATE):
+        aws.state.kv_put(acm.FOREIGN, arn, {"names": ["*.example.com"]})
+
+    def with_certificate(arn: str, **more: Any) -> dict[str, Any]:
+        given = {"acmCertificateArn": arn, "sslSupportMethod": "sni-only", **more}
+        return {**named, "viewerCertificate": {k: v for k, v in given.items() if v}}
+
     text = "isn't in us-east-1 region"
-    aws.refuses("InvalidViewerCertificate", text, cf.DISTRIBUTION, {**named, "viewerCertificate": seoul})
-    named["viewerCertificate"] = {"acmCertificateArn": CERTIFICATE, "sslSupportMethod": "sni-only"}
-    made = aws.make(cf.DISTRIBUTION, named)
+    for wrong in (seoul, f"{CERTIFICATE}x"):
+        aws.refuses("InvalidViewerCertificate", text, cf.DISTRIBUTION, with_certificate(wrong))
+    text = "SSLSupportMethod is required"
+    given = with_certificate(CERTIFICATE, sslSupportMethod=None)
+    aws.refuses("InvalidViewerCertificate", text, cf.DISTRIBUTION, given)
+    given = with_certificate(CERTIFICATE, minimumProtocolVersion="TLSv1.4")
+    text = "The minimum protocol version isn't valid."
+    aws.refuses("InvalidMinimumProtocolVersion", text, cf.DISTRIBUTION, given)
+    given = {**with_certificate(CERTIFICATE), "aliases": ["a.b.example.com"]}
+    text = "doesn't cover the alternate domain name (CNAME)"
+    aws.refuses("InvalidViewerCertificate", text, cf.DISTRIBUTION, given)
+    given = with_certificate(CERTIFICATE, minimumProtocolVersion="TLSv1.2_2021")
+    made = aws.make(cf.DISTRIBUTION, given)
     text = "One or more of the CNAMEs you provided are already associated with a different resource."
-    aws.refuses("CNAMEAlreadyExists", text, cf.DISTRIBUTION, named)
-    aws.calls.clear()
-    aws.change(made, aliases=["shop.example.com"])
-    assert [args[0] for args, _ in aws.called("network.publish")] == ["shop.example.com"]
-    assert [args[0] for args, _ in aws.called("network.unpublish")] == ["www.example.com"]
+    aws.refuses("CNAMEAlreadyExists", text, cf.DISTRIBUTION, given)
+    published = [args[0] for args, _ in aws.called("network.publish")]
+    assert published == [made.outputs["domainName"]], "an alias is a name only by DNS"
+
+
+def test_a_certificate_that_waits_is_none(aws: Aws) -> None:
+    request = {"domainName": "www.example.com", "validationMethod": "DNS", "region": "us-east-1"}
+    waiting = aws.make(acm.CERTIFICATE, request)
+    given = {"acmCertificateArn": waiting.id, "sslSupportMethod": "sni-only"}
+    named = distribution(aliases=["www.example.com"], viewerCertificate=given)
+    aws.refuses("InvalidViewerCertificate", "isn't valid", cf.DISTRIBUTION, named)
+
+
+@pytest.mark.usefixtures("secrets_manager")
+def test_legacy_logs_need_a_bucket_with_acls(aws: Aws) -> None:
+    given = distribution(loggingConfig={"bucket": "old-logs.s3.amazonaws.com"})
+    aws.refuses("InvalidArgument", "does not exist: old-logs", cf.DISTRIBUTION, given)
+    aws.make(s3.BUCKET, {"bucket": "old-logs"})
+    text = "for CloudFront logs does not enable ACL access: old-logs.s3.amazonaws.com"
+    aws.refuses("InvalidArgument", text, cf.DISTRIBUTION, given)
+    aws.make(s3.OWNERSHIP, {"bucket": "old-logs", "rule": {"objectOwnership": "BucketOwnerPreferred"}})
+    aws.make(cf.DISTRIBUTION, given)
+
+
+def test_headers_that_the_edge_adds(aws: Aws) -> None:
+    frames = {"frameOptions": {"frameOption": "DENY", "override": True}}
+    policy = aws.make(HEADERS_POLICY, {"name": "own", "securityHeadersConfig": frames})
+    assert policy.outputs["arn"] == f"arn:aws:cloudfront::{ACCOUNT}:response-headers-policy/{policy.id}"
+    text = "A response headers policy with this name already exists"
+    aws.refuses("ResponseHeadersPolicyAlreadyExists", text, HEADERS_POLICY, {"name": "own"})
+    wrong = {"frameOptions": {"frameOption": "ALLOW", "override": True}}
+    text = "contains an invalid value"
+    aws.refuses("InvalidArgument", text, HEADERS_POLICY, {"name": "b", "securityHeadersConfig": wrong})
+    given = distribution(defaultCacheBehavior=behaviour(responseHeadersPolicyId="none"))
+    text = "The specified response headers policy does not exist."
+    aws.refuses("NoSuchResponseHeadersPolicy", text, cf.DISTRIBUTION, given)
+    given = distribution(defaultCacheBehavior=behaviour(responseHeadersPolicyId=policy.id))
+    made = aws.make(cf.DISTRIBUTION, given)
+    text = "it is attached to one or more cache behaviors"
+    aws.refuses_delete("ResponseHeadersPolicyInUse", text, policy)
+    aws.delete(made)
+    aws.delete(policy)
+    managed = behaviour(responseHeadersPolicyId="67f7725c-6f97-4210-82d7-5512b31e9d03")
+    aws.make(cf.DISTRIBUTION, distribution(defaultCacheBehavior=managed))
 
 
 def test_functions_at_a_behaviour(aws: Aws) -> None:

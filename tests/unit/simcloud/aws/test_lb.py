@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from simcloud.aws import lb
+from simcloud.aws import acm, lb, s3
 from simcloud.kinds import KINDS, CloudError, Resource
 
-from .conftest import ACCOUNT, REGION, Aws
+from .conftest import ACCOUNT, REGION, Aws, policy
 
 FORBIDDEN = {
     "type": "fixed-response",
@@ -149,14 +150,93 @@ def test_listeners(aws: Aws, balancer: Resource) -> None:
     assert re.fullmatch(r".+:listener/app/web/[0-9a-f]{16}/[0-9a-f]{16}", made.id)
     text = "A listener already exists on this port"
     aws.refuses("DuplicateListener", text, lb.LISTENER, listener(balancer))
-    text = "A certificate must be specified for HTTPS listeners"
-    tls = listener(balancer, port=443, protocol="HTTPS")
-    aws.refuses("ValidationError", text, lb.LISTENER, tls)
-    aws.make(lb.LISTENER, {**tls, "certificateArn": "arn:aws:acm:ap-northeast-2:1:certificate/a"})
     missing = balancer.id[:-1] + "x"
     text = f"One or more load balancers not found: {missing}"
     aws.refuses("LoadBalancerNotFound", text, lb.LISTENER, listener(balancer, loadBalancerArn=missing))
     aws.change(made, tags={"a": "b"})
+
+
+def test_an_https_listener_needs_an_issued_certificate_of_its_region(aws: Aws, balancer: Resource) -> None:
+    tls = listener(balancer, port=443, protocol="HTTPS")
+    text = "A certificate must be specified for HTTPS listeners"
+    aws.refuses("ValidationError", text, lb.LISTENER, tls)
+    request = {"domainName": "origin.example.com", "validationMethod": "DNS"}
+    waiting = aws.make(acm.CERTIFICATE, request)
+    text = "must have a fully-qualified domain name, a supported signature, and a supported key size."
+    aws.refuses("UnsupportedCertificate", text, lb.LISTENER, {**tls, "certificateArn": waiting.id})
+    here, there = (f"arn:aws:acm:{region}:{ACCOUNT}:certificate/a" for region in (REGION, "us-east-1"))
+    text = f"Certificate '{here}' not found"
+    aws.refuses("CertificateNotFound", text, lb.LISTENER, {**tls, "certificateArn": here})
+    for arn in (here, there):
+        aws.state.kv_put(acm.FOREIGN, arn, {"names": ["origin.example.com"]})
+    text = f"Certificate '{there}' not found"
+    aws.refuses("CertificateNotFound", text, lb.LISTENER, {**tls, "certificateArn": there})
+    tls["certificateArn"] = here
+    text = "SSL policy 'ELBSecurityPolicy-2030' not found"
+    aws.refuses("SSLPolicyNotFound", text, lb.LISTENER, {**tls, "sslPolicy": "ELBSecurityPolicy-2030"})
+    aws.make(lb.LISTENER, {**tls, "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"})
+    plain = listener(balancer, port=81)
+    for more in ({"certificateArn": here}, {"sslPolicy": "ELBSecurityPolicy-2016-08"}):
+        aws.refuses(
+            "ValidationError", "cannot be specified for HTTP listeners", lb.LISTENER, {**plain, **more}
+        )
+
+
+def test_a_redirect_must_lead_elsewhere(aws: Aws, balancer: Resource) -> None:
+    def to(**redirect: str) -> dict[str, Any]:
+        action = {"type": "redirect", "redirect": {"statusCode": "HTTP_301", **redirect}}
+        return listener(balancer, defaultActions=[action])
+
+    text = "The redirect configuration is not valid because it creates a loop."
+    for loop in ({}, {"protocol": "HTTP", "port": "80", "path": "/#{path}"}):
+        aws.refuses("InvalidLoadBalancerAction", text, lb.LISTENER, to(**loop))
+    text = "A redirect action needs its RedirectConfig"
+    bare = listener(balancer, defaultActions=[{"type": "redirect"}])
+    aws.refuses("ValidationError", text, lb.LISTENER, bare)
+    aws.make(lb.LISTENER, to(protocol="HTTPS", port="443"))
+
+
+@pytest.mark.usefixtures("secrets_manager")
+def test_access_logs_need_a_bucket_that_takes_them(aws: Aws, balancer: Resource) -> None:
+    name, text = "the-logs", "Access Denied for bucket: the-logs. Please check S3bucket permission"
+    logs = {"accessLogs": {"bucket": name, "prefix": "alb", "enabled": True}}
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+    bucket = aws.make(s3.BUCKET, {"bucket": name})
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+
+    def allow(path: str, account: str = ACCOUNT) -> dict[str, str]:
+        document = policy(
+            Effect="Allow",
+            Principal={"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            Action="s3:PutObject",
+            Resource=f"arn:aws:s3:::{name}/{path}/*",
+            Condition={"StringEquals": {"aws:SourceAccount": account}},
+        )
+        return {"bucket": name, "policy": document}
+
+    made = aws.make(s3.POLICY, allow("elsewhere"))
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+    made = aws.change(made, **allow("alb", "999999999999"))
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+    made = aws.change(made, **allow(f"alb/AWSLogs/{ACCOUNT}"))
+    aws.change(balancer, **logs)
+    key = aws.make("aws:kms/key:Key", {})
+    by_default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key.outputs["arn"]}
+    rules = [{"applyServerSideEncryptionByDefault": by_default}]
+    encryption = aws.make(s3.ENCRYPTION, {"bucket": name, "rules": rules})
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+    aws.delete(encryption)
+    aws.state.put(replace(bucket, region="us-east-1"))
+    aws.refuses_change("InvalidConfigurationRequest", text, balancer, **logs)
+    aws.change(balancer, accessLogs={"bucket": name, "enabled": False})
+
+
+def test_attributes(aws: Aws, balancer: Resource) -> None:
+    for seconds in (0, 4001):
+        aws.refuses_change("ValidationError", "must be 1 to 4000", balancer, idleTimeout=seconds)
+    text = "'routing.http.desync_mitigation_mode' is not valid"
+    aws.refuses_change("ValidationError", text, balancer, desyncMitigationMode="loose")
+    aws.change(balancer, idleTimeout=4000, desyncMitigationMode="strictest")
 
 
 @pytest.mark.parametrize(

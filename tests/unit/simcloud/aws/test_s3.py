@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -262,7 +261,22 @@ def test_public_policies_are_blocked_by_default(aws: Aws, bucket: Resource, more
 )
 def test_policies_that_are_not_public(aws: Aws, bucket: Resource, text: str) -> None:
     aws.make(s3.POLICY, {"bucket": NAME, "policy": text})
-    assert s3.policy_of(aws.ctx(), NAME) == json.loads(text)["Statement"]
+
+
+def test_what_a_policy_lets_a_service_do(aws: Aws, bucket: Resource) -> None:
+    service = "delivery.logs.amazonaws.com"
+    assert not s3.lets(aws.ctx(), NAME, service, "logs/a"), "without a policy nobody else may"
+    condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    made = aws.make(
+        s3.POLICY, {"bucket": NAME, "policy": allow(Resource=own("/logs/*"), Condition=condition)}
+    )
+    assert s3.lets(aws.ctx(), NAME, service, "logs/a")
+    assert not s3.lets(aws.ctx(), NAME, service, "other/a")
+    assert not s3.lets(aws.ctx(), NAME, "logdelivery.elasticloadbalancing.amazonaws.com", "logs/a")
+    aws.change(made, policy=allow(Condition={"StringEquals": {"aws:SourceAccount": "999999999999"}}))
+    assert not s3.lets(aws.ctx(), NAME, service, "logs/a")
+    aws.change(made, policy=allow(Condition={"StringEqualsIfExists": {"aws:SourceOrgID": "o-1"}}))
+    assert s3.lets(aws.ctx(), NAME, service, "logs/a"), "a key that the service does not send"
 
 
 def test_server_access_logs_need_a_bucket_nearby(aws: Aws, bucket: Resource) -> None:
