@@ -20,6 +20,7 @@ from components.workload import AwsBinding, Workload, WorkloadArgs
 from stacks.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+EDGE_REGION = "us-east-1"  # where CloudFront's, WAF's and Route 53's control planes and metrics are
 
 
 def deploy(settings: Settings) -> None:
@@ -35,6 +36,12 @@ def deploy(settings: Settings) -> None:
 
     # Logs, topics and queues take its `.arn`.
     operations_key = OperationsKey("operations", OperationsKeyArgs(project=project, home_region=region), opts)
+    # What the edge has in us-east-1 (the firewall's log, the health alarm's topic) needs its key there.
+    edge_operations_key = OperationsKey(
+        "edge-operations",
+        OperationsKeyArgs(project=project, home_region=region, region=EDGE_REGION),
+        opts,
+    )
     network = Network("network", NetworkArgs(project=project, region=region), opts)
     security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
     groups = {tier: group.id for tier, group in security.groups.items()}
@@ -151,6 +158,7 @@ def deploy(settings: Settings) -> None:
         "backupHostTag": backup_host.tag,
         "backupInterval": settings.backupInterval,
         "operationsKeyArn": operations_key.arn,
+        "edgeOperationsKeyArn": edge_operations_key.arn,
         "region": region,
     }
     for name, value in outputs.items():
