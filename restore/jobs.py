@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from restore.blobs import Container
 
 Phase = Literal[
-    "waiting", "verifying", "preflight", "loading", "comparing", "users", "fencing", "backup", "done"
+    "waiting",
+    "verifying",
+    "preflight",
+    "loading",
+    "comparing",
+    "replaying",
+    "users",
+    "fencing",
+    "backup",
+    "done",
 ]
 
 

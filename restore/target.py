@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "planb_restore"
 LEFTOVER_S = 30
+NO_SUCH_TABLE = 1146
 NOT_TRUSTED = 1419
 """ER_BINLOG_CREATE_ROUTINE_NEED_SUPER"""
 
@@ -136,6 +137,11 @@ class Target:
             f"REPLACE INTO {SCHEMA}.state VALUES (%s, %s, %s, 'loading', UTC_TIMESTAMP(6), NULL)",
             [self.name, manifest.name, manifest.data.sha256],
         )
+        # What a replay reached on the content that goes now says nothing of the content that comes.
+        forget = (
+            f"DELETE FROM {SCHEMA}.replay WHERE database_name = '{self.name.replace(chr(39), chr(39) * 2)}'"
+        )
+        self.session.try_execute(forget, tolerate=frozenset({NO_SUCH_TABLE}))
         if standing != "empty":
             self.session.execute(f"DROP DATABASE IF EXISTS {quoted(self.name)}")
         how = f"CHARACTER SET {manifest.source.character_set} COLLATE {manifest.source.collation}"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from restore import compare
+from restore import compare, pitr
 from restore.binlog import chain as chains
 from restore.binlog.replay import Replayed, replay
 from restore.binlog.ship import Shipper
 from restore.blobs import Container
 from restore.dump import take_backup
-from restore.errors import CorruptBackup
+from restore.errors import CorruptBackup, Interrupted, PoisonTransaction
 from restore.load import restore
 from restore.models import Manifest
 from restore.settings import Database
@@ -151,3 +153,113 @@ def test_a_damaged_segment_ends_the_replay_before_it(
     container.write(second, blob[:-20] + bytes([blob[-20] ^ 1]) + blob[-19:], overwrite=True)
     with pytest.raises(CorruptBackup):
         list(chains.read(container, chain))
+
+
+def _writes(source: Server, name: str, count: int) -> list[datetime]:
+    """Rows v0, v1, … one a transaction; the source's clock after each."""
+    moments: list[datetime] = []
+    for number in range(count):
+        ((now,),) = source.root(
+            f"USE {name}", f"INSERT INTO visits (description) VALUES ('v{number}')", "SELECT UTC_TIMESTAMP(6)"
+        )
+        moments.append(now.replace(tzinfo=UTC))
+        time.sleep(0.02)
+    return moments
+
+
+def _described(server: Server, name: str) -> list[str]:
+    rows = server.root(f"SELECT description FROM {name}.visits WHERE description LIKE 'v_' ORDER BY id")
+    return [str(row[0]) for row in rows]
+
+
+def test_a_moment_in_between_has_what_was_committed_by_then_and_nothing_later(
+    source: Server,
+    clean_target: Server,
+    container: Container,
+    make_database: MakeDatabase,
+    backup_user: BackupUser,
+) -> None:
+    name = make_database(*petclinic(100))
+    db = backup_user(name)
+    older = take_backup(db, container)
+    moments = _writes(source, name, 3)
+    shipper(db, container).once(follow=False)
+    take_backup(db, container)  # a newer base lies before the later moments only
+    moments += _writes(source, name, 6)
+    shipper(db, container).once(follow=False)
+
+    early = pitr.plan(container, until=moments[1])
+    assert early.base.name == older.name
+    pitr.restore_to(clean_target.admin(name), container, early)
+    assert _described(clean_target, name) == ["v0", "v1"]
+
+    late = pitr.plan(container, until=moments[7])
+    assert late.base.name != older.name
+    pitr.restore_to(clean_target.admin(name), container, late, replace=True)
+    assert _described(clean_target, name) == ["v0", "v1", "v2", "v0", "v1", "v2", "v3", "v4"]
+
+    # From the older base to the same moment: the same rows.
+    again = pitr.plan(container, until=moments[7], base=older.name)
+    assert again.base.name == older.name
+    pitr.restore_to(clean_target.admin(name), container, again, replace=True)
+    assert _described(clean_target, name) == ["v0", "v1", "v2", "v0", "v1", "v2", "v3", "v4"]
+
+    newest = pitr.plan(container)
+    pitr.restore_to(clean_target.admin(name), container, newest, replace=True)
+    same(source, clean_target, name)
+    assert newest.newest_commit <= datetime.now(UTC)
+
+
+def test_a_replay_that_was_stopped_goes_on(
+    source: Server,
+    clean_target: Server,
+    container: Container,
+    make_database: MakeDatabase,
+    backup_user: BackupUser,
+) -> None:
+    name = make_database(*petclinic(100))
+    db = backup_user(name)
+    take_backup(db, container)
+    for _ in range(4):
+        _writes(source, name, 3)
+        source.root(f"USE {name}", "CREATE TABLE IF NOT EXISTS step (i INT)", "DROP TABLE step")
+        shipper(db, container).once(follow=False)
+    chosen = pitr.plan(container)
+    stop, seen = threading.Event(), 0
+
+    def after_two(done: Replayed) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            stop.set()
+
+    with pytest.raises(Interrupted):
+        pitr.restore_to(clean_target.admin(name), container, chosen, progress=after_two, stop=stop)
+    partly = len(_described(clean_target, name))
+    assert 0 < partly < 12
+    done, result = pitr.restore_to(clean_target.admin(name), container, chosen)
+    assert done.already and result is not None
+    same(source, clean_target, name)
+
+
+def test_f23_a_poison_transaction_stops_with_its_position(
+    source: Server,
+    clean_target: Server,
+    container: Container,
+    make_database: MakeDatabase,
+    backup_user: BackupUser,
+) -> None:
+    name = make_database(*petclinic(100))
+    db = backup_user(name)
+    manifest = take_backup(db, container)
+    restore(clean_target.admin(name), container, manifest.name)
+    source.root(f"USE {name}", "INSERT INTO visits (id, description) VALUES (500001, 'v1')")
+    source.root(f"USE {name}", "INSERT INTO visits (id, description) VALUES (500002, 'v2')")
+    shipper(db, container).once(follow=False)
+    clean_target.root(f"INSERT INTO {name}.visits (id, description) VALUES (500002, 'somebody was here')")
+    with pytest.raises(PoisonTransaction, match="nothing was skipped"):
+        replayed(clean_target, name, container, manifest)
+    assert _described(clean_target, name) == []  # the batch went as a whole
+    clean_target.root(f"DELETE FROM {name}.visits WHERE id = 500002")
+    replayed(clean_target, name, container, manifest)
+    same(source, clean_target, name)
