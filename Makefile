@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup drill test test-fast lint fmt lock clean
+.PHONY: help setup drill test test-fast lint fmt docs lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ lint: ## ruff, pyright (strict), actionlint
 
 fmt: ## rewrite the sources as ruff wants them
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: ## write anew what of docs/ is made from the program
+	@$(PYTHON) -m toolchain.bootstrap
+	@$(BIN)/python -W ignore -m tests.tiers_doc
 
 lock: ## compile toolchain/requirements.lock anew from pyproject.toml
 	@$(PYTHON) -m toolchain.bootstrap

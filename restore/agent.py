@@ -9,7 +9,7 @@
     restore    host       a backup into the host's database                             target
     fence      host       locks the application's account, ends its connections         source
     unfence    host       lets it in again                                              source
-    job        container  restore | backup | unlock, from PLANB_* variables             target, storage
+    job        container  restore | backup | unlock | follow, from PLANB_* variables    target, storage
 
 Standard output holds the result as one JSON object, standard error the log. Exit codes: 0 done, 1 failed, 2 usage,
 3 refused (a precondition), 4 stopped half-way (run the same again).

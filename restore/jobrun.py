@@ -1,4 +1,4 @@
-"""A container job: restore, backup or unlock once, telling the runbook by a blob how it goes and how it ended."""
+"""A container job: restore, backup or unlock once, or follow; a blob tells the runbook how it goes and how it ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from restore import dump, load, log, users
+from restore import dump, follow, load, log, users
 from restore.errors import DataPlaneError, Refused
 from restore.jobs import JobError, Phase, Progress
 from restore.models import DEFAULT_PREFIX
@@ -82,6 +82,8 @@ def run(settings: JobSettings, db: Database, container: Container, stop: threadi
             _restore(settings, db, container, reporter, stop)
         elif settings.job == "backup":
             _backup(settings, db, container, reporter, stop)
+        elif settings.job == "follow":
+            follow.follow(settings, db, container, reporter.progress, reporter.report, stop)
         else:
             load.wait_until_ready(db, settings.wait_s, stop)
             with Session(db, schema=False) as session:

@@ -56,7 +56,7 @@ class Progress(BaseModel):
     """State of one job run; times are UTC, sizes bytes (compressed for a restore)."""
 
     run: str
-    job: Literal["restore", "backup", "unlock"]
+    job: Literal["restore", "backup", "unlock", "follow"]
     state: Literal["running", "succeeded", "failed"] = "running"
     phase: Phase = "waiting"
     bytes_done: int = 0
@@ -65,7 +65,7 @@ class Progress(BaseModel):
     updated_at: datetime
     finished_at: datetime | None = None
     backup: str = ""
-    """The backup restored, or (for `backup`) the one made; its name without suffix."""
+    """The backup restored (for `follow`: the last one), or (for `backup`) the one made; its name without suffix."""
     tables: dict[str, TableDigest] = Field(default_factory=dict)
     """For a succeeded restore: what the target holds; for a backup: what it contains."""
     already_restored: bool = False

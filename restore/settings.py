@@ -112,7 +112,7 @@ class JobSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    job: Literal["restore", "backup", "unlock"]
+    job: Literal["restore", "backup", "unlock", "follow"]
     run: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     container_url: str = Field(min_length=1)
     db_host: str = Field(min_length=1)

@@ -116,9 +116,9 @@ def table(facts: dict[str, Any]) -> Any:
         ),
         "",
     )
-    quiet = azure["tier"] == "pilot-light"
+    quiet = azure["tier"] in ("pilot-light", "warm-standby") and active != "azure"
     text = (
-        "pilot light"
+        str(azure["tier"]).replace("-", " ")
         if quiet
         else f"tier {azure['tier']}, {'serves' if azure['serves'] else 'does not serve yet'}"
     )

@@ -20,6 +20,7 @@ class Tier(StrEnum):
     PILOT_LIGHT = "pilot-light"
     EMERGENCY = "emergency"
     FULL = "full"
+    WARM_STANDBY = "warm-standby"
 
     def has(self, other: Tier) -> bool:
         order = list(Tier)

@@ -59,7 +59,7 @@ class JobIdentity(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreJobArgs:
-    """`kind` is restore or backup; `run` names its progress blob; `backup` is what a restore loads."""
+    """`kind` is restore, backup or follow; `run` names its progress blob; `backup` is what a restore loads."""
 
     project: str
     resource_group: pulumi.Input[str]
@@ -83,7 +83,7 @@ class RestoreJobArgs:
 
 
 class RestoreJob(pulumi.ComponentResource):
-    """Runs `planb-agent job` once; a new run replaces the group."""
+    """Runs `planb-agent job`; a new run replaces the group, and the old one is gone before the new one starts."""
 
     def __init__(self, name: str, args: RestoreJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("planb:azure:RestoreJob", name, None, opts)
@@ -99,7 +99,8 @@ class RestoreJob(pulumi.ComponentResource):
         }
         if args.kind == "restore":
             plain["PLANB_BACKUP"] = args.backup
-            # Repeating a failover must be able to load over what an interrupted one left.
+        if args.kind in ("restore", "follow"):
+            # Repeating a failover must be able to load over what an interrupted one left, a feeder over its last.
             plain["PLANB_REPLACE"] = "true"
         secret = {"PLANB_DB_PASSWORD": args.admin_password, "PLANB_APP_PASSWORD": args.app_password}
         variables = [
@@ -115,7 +116,8 @@ class RestoreJob(pulumi.ComponentResource):
             resource_group_name=args.resource_group,
             location=args.location,
             os_type="Linux",
-            restart_policy="Never",
+            # A job runs once and says how it went; whatever ends a feeder, it has to go on.
+            restart_policy="Always" if args.kind == "follow" else "Never",
             identity=containerinstance.ContainerGroupIdentityArgs(
                 type=containerinstance.ResourceIdentityType.USER_ASSIGNED,
                 user_assigned_identities=[args.identity.id],

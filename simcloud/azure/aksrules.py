@@ -122,7 +122,7 @@ def check_skew(pool: str, control: str) -> None:
         )
 
 
-def check_pool(pool: dict[str, Any], name: str, location: str) -> None:
+def check_pool(pool: dict[str, Any], name: str, location: str, old: dict[str, Any] | None) -> None:
     """One pool by itself."""
     check_name("Microsoft.ContainerService/managedClusters/agentPools", name)
     size = str(pool.get("vmSize") or "")
@@ -145,7 +145,8 @@ def check_pool(pool: dict[str, Any], name: str, location: str) -> None:
             raise invalid(
                 "agentPoolProfile.minCount", f"{least} <= minCount ({low}) <= maxCount ({high}) <= 1000"
             )
-        if count is not None and not low <= count <= high:
+        # Of a pool that exists the range may be moved away from the count: Azure/AKS#1758.
+        if old is None and count is not None and not low <= count <= high:
             raise invalid("agentPoolProfile.count", f"count ({count}) is not between {low} and {high}")
     else:
         if low is not None or high is not None:

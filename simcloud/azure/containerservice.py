@@ -122,8 +122,9 @@ class ManagedCluster(ArmKind):
         location = normal_location(inputs.get("location"))
         before = {str(p.get("name")): p for p in records(old.inputs.get("agentPoolProfiles"))} if old else {}
         for profile in profiles:
-            aksrules.check_pool(profile, str(profile.get("name")), location)
-            aksrules.check_pool_change(before.get(str(profile.get("name"))), profile, "agentPoolProfile")
+            name = str(profile.get("name"))
+            aksrules.check_pool(profile, name, location, before.get(name))
+            aksrules.check_pool_change(before.get(name), profile, "agentPoolProfile")
         aksrules.check_networks(ctx, [*profiles, *own], network, location)
 
     # -- answers --
@@ -231,8 +232,9 @@ class AgentPool(ArmKind):
         assert cluster
         location = normal_location(cluster.inputs.get("location"))
         name = arm_id.rsplit("/", 1)[-1]
-        aksrules.check_pool(inputs, name, location)
-        aksrules.check_pool_change(old.inputs if old else None, inputs, "properties")
+        before = old.inputs if old else None
+        aksrules.check_pool(inputs, name, location, before)
+        aksrules.check_pool_change(before, inputs, "properties")
         if inputs.get("orchestratorVersion"):
             control = aksrules.full_version(cluster.inputs.get("kubernetesVersion"))
             aksrules.check_skew(str(inputs["orchestratorVersion"]), control)

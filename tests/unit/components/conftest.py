@@ -229,40 +229,40 @@ class Run(Protocol):
     ) -> Recorded: ...
 
 
+def record(program: Callable[[], Any], *, preview: bool = False, stack: str = "dr") -> Recorded:
+    """Runs a program to its end; nothing of it is left for the next one."""
+    recorded = Recorded()
+    cloud = Cloud(preview)
+
+    async def whole() -> None:
+        settings.reset_options()
+        mocks.set_mocks(
+            cloud,
+            project=PROJECT,
+            stack=stack,
+            preview=preview,
+            organization=ORGANIZATION,
+            monitor=Monitor(cloud, recorded),
+        )
+        config.set_all_config({})
+        await run_pulumi_func(program)
+        root = settings.get_root_resource()
+        assert root is not None
+        values = {
+            key: await pulumi.Output.from_input(value).future()
+            for key, value in root.outputs.items()  # type: ignore[attr-defined]
+        }
+        recorded.exports = values
+
+    # A thread of its own has neither another program's event loop nor its mocks.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(whole())).result()
+    return recorded
+
+
 @pytest.fixture
 def run() -> Run:
-    """Runs a program to its end; nothing of it is left for the next test."""
-
-    def runner(program: Callable[[], Any], *, preview: bool = False, stack: str = "dr") -> Recorded:
-        recorded = Recorded()
-        cloud = Cloud(preview)
-
-        async def whole() -> None:
-            settings.reset_options()
-            mocks.set_mocks(
-                cloud,
-                project=PROJECT,
-                stack=stack,
-                preview=preview,
-                organization=ORGANIZATION,
-                monitor=Monitor(cloud, recorded),
-            )
-            config.set_all_config({})
-            await run_pulumi_func(program)
-            root = settings.get_root_resource()
-            assert root is not None
-            values = {
-                key: await pulumi.Output.from_input(value).future()
-                for key, value in root.outputs.items()  # type: ignore[attr-defined]
-            }
-            recorded.exports = values
-
-        # A thread of its own has neither another test's event loop nor its mocks.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(lambda: asyncio.run(whole())).result()
-        return recorded
-
-    return runner
+    return record
 
 
 @pytest.fixture(params=[True, False], ids=["preview", "up"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import permutations
+from typing import Any
+
 import pytest
 from pulumi import StringAsset
 
-from stacks import dr
+from stacks import dr, tiers
 from stacks.settings import Settings, Tier
 
 from .conftest import Recorded, Run
@@ -41,7 +45,9 @@ SERVICE = {
     "kubernetes:core/v1:Secret",
     "kubernetes:kustomize/v2:Directory",
 }
-JOB = {"restoreJob": "restore", "restoreBackup": "backup-1", "restoreRun": "run-7"}
+FEEDER = {"azure-native:containerinstance:ContainerGroup"}
+GROUP = "azure-native:resources:ResourceGroup"
+JOB: dict[str, Any] = {"restoreJob": "restore", "restoreBackup": "backup-1", "restoreRun": "run-7"}
 
 
 RUNS: dict[tuple[Settings, bool], Recorded] = {}
@@ -59,27 +65,57 @@ def kinds(recorded: Recorded) -> set[str]:
 
 
 def test_each_tier_has_all_of_the_one_before(run: Run, preview: bool) -> None:
-    light, emergency, full = (deploy(run, tier, preview=preview).keys() for tier in Tier)
-    assert light < emergency < full
+    light, emergency, full, warm = (deploy(run, tier, preview=preview).keys() for tier in Tier)
+    assert light < emergency < full < warm
 
 
 def test_what_each_tier_has(run: Run, preview: bool) -> None:
-    light, emergency, full = (kinds(deploy(run, tier, preview=preview)) for tier in Tier)
+    light, emergency, full, warm = (kinds(deploy(run, tier, preview=preview)) for tier in Tier)
     assert light == PILOT_LIGHT
     assert emergency == PILOT_LIGHT | DATABASE
     assert full == PILOT_LIGHT | DATABASE | SERVICE
+    assert warm == PILOT_LIGHT | DATABASE | SERVICE | FEEDER
 
 
-def test_a_higher_tier_changes_nothing_of_a_lower_one(run: Run) -> None:
-    light, full = (deploy(run, tier) for tier in (Tier.PILOT_LIGHT, Tier.FULL))
-    after = {(item.type, item.name): item for item in full.made}
-    for before in light.made:
-        now = after[before.type, before.name]
-        assert now.inputs.keys() == before.inputs.keys()
-        for key, value in before.inputs.items():
-            same = (now[key].text, value.text) if isinstance(value, StringAsset) else (now[key], value)
-            assert same[0] == same[1], f"{before.name}: {key}"
-        assert (now.protect, now.parent) == (before.protect, before.parent)
+def test_the_table_names_every_part_once_and_each_is_wired() -> None:
+    keys = [part.key for part in tiers.parts(Tier.WARM_STANDBY)]
+    assert len(set(keys)) == len(keys)
+    wired = {name for name, value in vars(dr.Standby).items() if isinstance(value, cached_property)}
+    assert set(keys) == wired - {"_common", "app_password"}
+    assert list(tiers.STAGES) == list(Tier)
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_a_tier_makes_the_components_of_its_rows_and_no_other(run: Run, tier: Tier) -> None:
+    """A part that a lower one asked for would come with it, whatever the table says."""
+    made = [item for item in deploy(run, tier).made if item.package == "planb" or item.type == GROUP]
+    empty = {"restore_job"}  # there is one while a run asks for it
+    assert len(made) == len({part.key for part in tiers.parts(tier)} - empty)
+
+
+def same(before: object, now: object) -> bool:
+    if isinstance(before, StringAsset) and isinstance(now, StringAsset):
+        return before.text == now.text
+    return before == now
+
+
+@pytest.mark.parametrize(("old", "new"), list(permutations(Tier, 2)), ids=lambda tier: tier.value)
+def test_stage_one_is_left_alone_from_any_tier_to_any_other(run: Run, old: Tier, new: Tier) -> None:
+    first, then = (deploy(run, tier) for tier in (old, new))
+    before, after = ({(item.type, item.name): item for item in r.made} for r in (first, then))
+    for key in deploy(run, Tier.PILOT_LIGHT).keys():  # noqa: SIM118 - not a mapping
+        was, now = before[key], after[key]
+        assert now.inputs.keys() == was.inputs.keys()
+        for name, value in was.inputs.items():
+            assert same(value, now[name]), f"{key}: {name}"
+        assert (now.protect, now.parent, now.ignored) == (was.protect, was.parent, was.ignored)
+
+
+def test_going_on_from_the_emergency_leaves_the_database_alone(run: Run) -> None:
+    emergency, full = (deploy(run, tier) for tier in (Tier.EMERGENCY, Tier.FULL))
+    after = {(item.type, item.name): item.inputs for item in full.made}
+    for item in emergency.made:
+        assert all(same(value, after[item.type, item.name][key]) for key, value in item.inputs.items())
 
 
 @pytest.mark.parametrize("tier", list(Tier))
@@ -91,7 +127,7 @@ def test_a_job_comes_with_a_database_only(run: Run, tier: Tier, preview: bool) -
 
 
 def test_outputs_by_tier(run: Run) -> None:
-    light, emergency, full = (deploy(run, tier).exports for tier in Tier)
+    light, emergency, full, warm = (deploy(run, tier).exports for tier in Tier)
     assert light.keys() == emergency.keys() == full.keys()
     always = {
         "location": "koreacentral",
@@ -113,6 +149,34 @@ def test_outputs_by_tier(run: Run) -> None:
     assert light == always | nothing | {"tier": "pilot-light"}
     assert emergency == always | nothing | database | {"tier": "emergency"}
     assert full == always | nothing | database | service | {"tier": "full"}
+    assert warm == full | {"tier": "warm-standby"}
+
+
+def environment(recorded: Recorded) -> dict[str, dict[str, str]]:
+    (container,) = recorded.one("ContainerGroup")["containers"]
+    return {item["name"]: item for item in container["environmentVariables"]}
+
+
+def test_warm_standby_is_small_and_fed(run: Run) -> None:
+    warm = deploy(run, Tier.WARM_STANDBY)
+    (web,) = warm.one("ManagedCluster")["agentPoolProfiles"]
+    for pool in (web, warm.one("AgentPool").inputs):
+        assert (pool["minCount"], pool["count"], pool["maxCount"]) == (1, 1, 4)
+    assert warm.one("Server")["sku"]["tier"] == "Burstable"
+    feeder = warm.one("ContainerGroup")
+    assert feeder["restartPolicy"] == "Always"
+    variables = environment(warm)
+    assert variables["PLANB_JOB"]["value"] == "follow" and variables["PLANB_REPLACE"]["value"] == "true"
+    assert "PLANB_BACKUP" not in variables
+
+
+def test_a_job_takes_the_feeders_place(run: Run) -> None:
+    """Two would load the same database; under one Pulumi name the old one is deleted before the new one starts."""
+    fed, restoring = (deploy(run, Tier.WARM_STANDBY, **more).one("ContainerGroup") for more in ({}, JOB))
+    assert restoring.urn == fed.urn
+    assert restoring["containerGroupName"] != fed["containerGroupName"]  # else Azure would refuse the change
+    assert restoring["restartPolicy"] == "Never"
+    assert deploy(run, Tier.FULL, **JOB).one("ContainerGroup").urn == fed.urn
 
 
 def test_the_job_starts_when_the_database_is_ready(run: Run) -> None:
@@ -127,8 +191,7 @@ def test_the_job_starts_when_the_database_is_ready(run: Run) -> None:
 
 def test_the_job_hides_passwords_only(run: Run) -> None:
     group = deploy(run, Tier.FULL, **JOB).one("ContainerGroup")
-    (container,) = group["containers"]
-    variables = {item["name"]: item for item in container["environmentVariables"]}
+    variables = environment(deploy(run, Tier.FULL, **JOB))
     hidden = {name for name, item in variables.items() if "secureValue" in item}
     assert hidden == {"PLANB_DB_PASSWORD", "PLANB_APP_PASSWORD"}
     assert all("canary" not in item.get("value", "") for item in variables.values())
@@ -141,9 +204,7 @@ def test_the_job_hides_passwords_only(run: Run) -> None:
 
 def test_a_backup_job_names_no_backup_to_load(run: Run) -> None:
     recorded = deploy(run, Tier.EMERGENCY, restoreJob="backup", restoreRun="r")
-    (container,) = recorded.one("ContainerGroup")["containers"]
-    names = {item["name"] for item in container["environmentVariables"]}
-    assert not names & {"PLANB_BACKUP", "PLANB_REPLACE"}
+    assert not environment(recorded).keys() & {"PLANB_BACKUP", "PLANB_REPLACE"}
 
 
 @pytest.mark.parametrize("protect", [True, False])

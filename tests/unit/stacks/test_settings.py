@@ -42,9 +42,9 @@ def refused(stack: str = "dr", **values: str) -> list[str]:
 
 
 WRONG = [
-    ("tier", "fulll", ["'pilot-light'", "'emergency'", "'full'"]),
-    ("tier", "", ["'pilot-light'", "'emergency'", "'full'"]),
-    ("tier", "Full", ["'pilot-light'", "'emergency'", "'full'"]),
+    ("tier", "fulll", ["'pilot-light'", "'emergency'", "'full'", "'warm-standby'"]),
+    ("tier", "", ["'pilot-light'", "'emergency'", "'full'", "'warm-standby'"]),
+    ("tier", "Full", ["'pilot-light'", "'emergency'", "'full'", "'warm-standby'"]),
     ("project", "Blue", ["2 to 12 lower-case letters and digits"]),
     ("project", "1blue", ["a letter first"]),
     ("project", "b" * 13, ["2 to 12"]),
@@ -136,7 +136,7 @@ def test_fewer_at_most_than_at_least() -> None:
     assert load("dr", Table(nodeMin="4", nodeMax="4")).nodeMin == 4
 
 
-@pytest.mark.parametrize("tier", ["emergency", "full"])
+@pytest.mark.parametrize("tier", ["emergency", "full", "warm-standby"])
 def test_a_version_that_the_standby_cannot_have(tier: str) -> None:
     (line,) = refused(tier=tier, mysqlVersion="8.4")
     assert line.startswith("planb:mysqlVersion is 8.4: ") and "use 8.0" in line
@@ -239,7 +239,7 @@ def test_node_counts(least: int, most: int) -> None:
 
 def test_tiers_are_ordered() -> None:
     matrix = [[tier.has(other) for other in Tier] for tier in Tier]
-    assert matrix == [[True, False, False], [True, True, False], [True, True, True]]
+    assert matrix == [[column <= row for column in range(4)] for row in range(4)]
 
 
 def test_pulumi_yaml_says_the_same() -> None:
@@ -288,6 +288,6 @@ def test_the_program_ends_with_one_line(
     # A thread of its own: whatever loop or mock another test has here stays out of it.
     with caplog.at_level(logging.ERROR, logger="engine"), ThreadPoolExecutor(1) as thread:
         said = thread.submit(lambda: asyncio.run(program())).result()
-    assert said == "planb:tier is 'fulll': allowed are 'pilot-light', 'emergency' or 'full'"
+    assert said == "planb:tier is 'fulll': allowed are 'pilot-light', 'emergency', 'full' or 'warm-standby'"
     shown = capsys.readouterr()
     assert "Traceback" not in shown.out + shown.err

@@ -261,3 +261,17 @@ def test_the_last_system_pool_stays(ready: Azure) -> None:
     ready.refuses_delete("OperationNotAllowed", "at least one system agent pool", second)
     ready.change(changed, agentPoolProfiles=[pool("web")])
     ready.delete(second)
+
+
+def test_a_pools_range_may_move_away_from_its_count(ready: Azure) -> None:
+    """A warm standby's pool of one node gets a minimum of two at failover; its count is the autoscaler's."""
+    small = pool("web", count=1, minCount=1)
+    wider = small | {"minCount": 2}
+    ready.refuses(
+        "InvalidParameter", "count (1) is not between 2 and 4", CLUSTER, cluster(wider, pool("was"))
+    )
+    made = ready.make(CLUSTER, cluster(small, pool("was")))
+    ready.change(made, agentPoolProfiles=[wider, pool("was")])
+    ready.refuses_change(
+        "InvalidParameter", "minCount (5)", made, agentPoolProfiles=[small | {"minCount": 5}]
+    )
