@@ -1,8 +1,9 @@
-"""The `eks` provider's components: pulumi_eks.Cluster and ManagedNodeGroup with the children that matter.
+"""The `eks` provider's component: pulumi_eks.Cluster with the children that matter.
 
 The real component makes these of the same names: `<name>-eksRole` (unless a service role is given),
-`<name>-eksCluster`, `<name>-eksClusterSecurityGroup` (unless skipped), `<name>-oidcProvider`; a managed node group
-makes one `aws.eks.NodeGroup` named like itself (pulumi-eks, nodejs/eks/cluster.ts and nodegroup.ts).
+`<name>-eksCluster`, `<name>-eksClusterSecurityGroup` (unless skipped), `<name>-oidcProvider`, and of its own accord
+the add-ons `<name>-kube-proxy` and `<name>-vpc-cni` (this one within a component of the same name), in their newest
+version unless told which (pulumi-eks 4.4: nodejs/eks/cluster/cluster.ts, addons/cni-addon.ts).
 """
 
 from __future__ import annotations
@@ -17,23 +18,26 @@ from google.protobuf import empty_pb2
 from pulumi.provider import ConstructResult
 
 from simcloud import construct
+from simcloud.aws.eksaddons import default_version
 from simcloud.provider import Cloud, ProviderServer
 
 CLUSTER = "eks:index:Cluster"
-NODE_GROUP = "eks:index:ManagedNodeGroup"
+VPC_CNI = "eks:index:VpcCniAddon"
 SUPPORTED = {
-    CLUSTER: {
-        "name", "vpcId", "privateSubnetIds", "publicSubnetIds", "subnetIds", "version", "authenticationMode",
-        "serviceRole", "skipDefaultNodeGroup", "skipDefaultSecurityGroups", "createOidcProvider", "instanceRoles",
-        "enabledClusterLogTypes", "encryptionConfigKeyArn", "endpointPrivateAccess", "endpointPublicAccess",
-        "publicAccessCidrs", "tags", "clusterTags", "nodeAssociatePublicIpAddress", "deletionProtection",
-        "useDefaultVpcCni", "bootstrapSelfManagedAddons", "createInstanceRole",
-    },
-    NODE_GROUP: {
-        "cluster", "clusterName", "nodeGroupName", "nodeRoleArn", "nodeRole", "subnetIds", "instanceTypes",
-        "scalingConfig", "labels", "launchTemplate", "tags", "amiType", "capacityType", "version",
-    },
+    "name", "vpcId", "privateSubnetIds", "publicSubnetIds", "subnetIds", "version", "authenticationMode",
+    "serviceRole", "skipDefaultNodeGroup", "skipDefaultSecurityGroups", "createOidcProvider", "instanceRoles",
+    "enabledClusterLogTypes", "encryptionConfigKeyArn", "endpointPrivateAccess", "endpointPublicAccess",
+    "publicAccessCidrs", "tags", "clusterTags", "nodeAssociatePublicIpAddress", "deletionProtection",
+    "useDefaultVpcCni", "bootstrapSelfManagedAddons", "createInstanceRole", "vpcCniOptions",
+    "kubeProxyAddonOptions", "corednsAddonOptions",
 }  # fmt: skip
+# Of the nested options; without a default node group the real component makes no coredns unless told to.
+CONFLICTS = {"resolveConflictsOnCreate", "resolveConflictsOnUpdate"}
+SUPPORTED_OPTIONS = {
+    "vpcCniOptions": {"addonVersion", "enableNetworkPolicy", "configurationValues"} | CONFLICTS,
+    "kubeProxyAddonOptions": {"enabled", "version", "configurationValues"} | CONFLICTS,
+    "corednsAddonOptions": {"enabled"} | CONFLICTS,
+}
 
 
 class EksServer(ProviderServer):
@@ -48,27 +52,23 @@ class EksServer(ProviderServer):
         return empty_pb2.Empty()
 
     def Construct(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return construct.run({CLUSTER: cluster, NODE_GROUP: node_group}, request, self._engine, context)
+        return construct.run({CLUSTER: cluster}, request, self._engine, context)
 
 
 def cluster(name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> ConstructResult:
-    _refuse_unmodelled(CLUSTER, inputs)
+    _refuse_unmodelled(inputs)
     component = _Cluster(name, inputs, opts)
     return ConstructResult(urn=component.urn, state=component.state)
 
 
-def node_group(name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> ConstructResult:
-    _refuse_unmodelled(NODE_GROUP, inputs)
-    component = _NodeGroup(name, inputs, opts)
-    return ConstructResult(urn=component.urn, state={"nodeGroup": component.group})
-
-
-def _refuse_unmodelled(token: str, inputs: dict[str, Any]) -> None:
-    unknown = sorted(
-        key for key, value in inputs.items() if value is not None and key not in SUPPORTED[token]
-    )
+def _refuse_unmodelled(inputs: dict[str, Any]) -> None:
+    unknown = [key for key, value in inputs.items() if value is not None and key not in SUPPORTED]
+    for option, known in SUPPORTED_OPTIONS.items():
+        unknown += [f"{option}.{key}" for key in (inputs.get(option) or {}) if key not in known]
+    if (inputs.get("corednsAddonOptions") or {}).get("enabled"):
+        unknown.append("corednsAddonOptions.enabled")
     if unknown:
-        raise ValueError(f"simcloud does not model {', '.join(unknown)} of {token}")
+        raise ValueError(f"simcloud does not model {', '.join(sorted(unknown))} of {CLUSTER}")
 
 
 class _Cluster(pulumi.ComponentResource):
@@ -101,7 +101,14 @@ class _Cluster(pulumi.ComponentResource):
             name=inputs.get("name"),
             role_arn=role.arn,
             version=inputs.get("version"),
-            access_config={"authentication_mode": mode} if mode else None,
+            access_config={
+                "authentication_mode": mode,
+                "bootstrap_cluster_creator_admin_permissions": True,
+            }
+            if mode
+            else None,
+            bootstrap_self_managed_addons=True,
+            deletion_protection=inputs.get("deletionProtection"),
             enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
             encryption_config={
                 "provider": {"key_arn": inputs["encryptionConfigKeyArn"]},
@@ -116,8 +123,18 @@ class _Cluster(pulumi.ComponentResource):
                 "public_access_cidrs": inputs.get("publicAccessCidrs"),
             },
             tags=tags,
-            opts=child,
+            # As the real component does: both only count at creation, and old states have neither.
+            opts=pulumi.ResourceOptions.merge(
+                child,
+                pulumi.ResourceOptions(
+                    ignore_changes=[
+                        "accessConfig.bootstrapClusterCreatorAdminPermissions",
+                        "bootstrapSelfManagedAddons",
+                    ]
+                ),
+            ),
         )
+        self._addons(name, inputs, child)
         issuer = self.eks.identities[0].oidcs[0].issuer
         oidc = None
         if inputs.get("createOidcProvider"):
@@ -139,45 +156,35 @@ class _Cluster(pulumi.ComponentResource):
         }
         self.register_outputs(self.state)
 
+    def _addons(self, name: str, inputs: dict[str, Any], child: pulumi.ResourceOptions) -> None:
+        proxy = inputs.get("kubeProxyAddonOptions") or {}
+        if proxy.get("enabled", True):
+            given = {**proxy, "addonVersion": proxy.get("version"), "tags": inputs.get("tags")}
+            self._addon(f"{name}-kube-proxy", "kube-proxy", given, child)
+        if not inputs.get("useDefaultVpcCni"):
+            cni = inputs.get("vpcCniOptions") or {}
+            values = dict(cni.get("configurationValues") or {})
+            if cni.get("enableNetworkPolicy") is not None:
+                values.setdefault("enableNetworkPolicy", str(cni["enableNetworkPolicy"]).lower())
+            holder = pulumi.ComponentResource(VPC_CNI, f"{name}-vpc-cni", None, child)
+            given = {**cni, "configurationValues": values, "tags": inputs.get("tags")}
+            self._addon(f"{name}-vpc-cni", "vpc-cni", given, pulumi.ResourceOptions(parent=holder))
 
-class _NodeGroup(pulumi.ComponentResource):
-    def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        super().__init__(NODE_GROUP, name, {}, opts)
-        role = inputs.get("nodeRoleArn")
-        if role is None:
-            role = inputs["nodeRole"].arn
-        scaling = pulumi.Output.from_input(inputs.get("scalingConfig")).apply(
-            lambda given: given or {"desiredSize": 2, "minSize": 1, "maxSize": 2}
-        )
-        template = inputs.get("launchTemplate")
-        launch = pulumi.Output.from_input(template) if template is not None else None
-        self.group = aws.eks.NodeGroup(
+    def _addon(self, name: str, addon: str, given: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        values = given.get("configurationValues")
+        newest = self.eks.version.apply(lambda minor: default_version(addon, minor))
+        aws.eks.Addon(
             name,
-            cluster_name=inputs.get("clusterName")
-            or pulumi.Output.from_input(inputs["cluster"])["cluster"].name,
-            node_group_name=inputs.get("nodeGroupName"),
-            node_role_arn=role,
-            subnet_ids=inputs.get("subnetIds"),
-            instance_types=inputs.get("instanceTypes"),
-            scaling_config={
-                "desired_size": scaling["desiredSize"],
-                "min_size": scaling["minSize"],
-                "max_size": scaling["maxSize"],
-            },
-            labels=inputs.get("labels"),
-            launch_template={
-                "id": launch.apply(lambda given: given.get("id")),
-                "version": launch["version"],
-            }
-            if launch is not None
-            else None,
-            ami_type=inputs.get("amiType"),
-            capacity_type=inputs.get("capacityType"),
-            version=inputs.get("version"),
-            tags=inputs.get("tags"),
-            opts=pulumi.ResourceOptions(parent=self),
+            cluster_name=self.eks.name,
+            addon_name=addon,
+            addon_version=given.get("addonVersion") or newest,
+            preserve=True,
+            resolve_conflicts_on_create=given.get("resolveConflictsOnCreate") or "OVERWRITE",
+            resolve_conflicts_on_update=given.get("resolveConflictsOnUpdate") or "OVERWRITE",
+            configuration_values=json.dumps(values, sort_keys=True) if values else None,
+            tags=given["tags"],
+            opts=opts,
         )
-        self.register_outputs({"nodeGroup": self.group})
 
 
 def _kubeconfig(endpoint: str, name: str, authority: str) -> dict[str, Any]:

@@ -7,16 +7,18 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.autoscaler import Autoscaler, AutoscalerArgs
 from components.aws.backup_host import BackupHost, BackupHostArgs
 from components.aws.balancer import Balancer, BalancerArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.edge import Edge, EdgeArgs
 from components.aws.encryption import OperationsKey, OperationsKeyArgs
+from components.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
-from components.workload import AwsBinding, Workload, WorkloadArgs
+from components.workload import Workload, WorkloadArgs
 from stacks.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -72,6 +74,9 @@ def deploy(settings: Settings) -> None:
             subnet_ids={tier: network.subnets[tier] for tier in ("web", "was")},
             tier_group_ids=groups,
             kms_key_arn=secrets.key_arn,
+            log_key_arn=operations_key.arn,
+            public_access_cidrs=settings.kubernetesApiCidrs.split(","),
+            protect=settings.protectData,
             node_min=settings.nodeMin,
             node_max=settings.nodeMax,
         ),
@@ -118,7 +123,7 @@ def deploy(settings: Settings) -> None:
         ),
         opts,
     )
-    Workload(
+    workload = Workload(
         "workload",
         WorkloadArgs(
             kubeconfig=cluster.kubeconfig,
@@ -130,17 +135,38 @@ def deploy(settings: Settings) -> None:
             # The application's tables are made after the database exists; pods become ready then, not before.
             await_ready=False,
             after=[*cluster.nodes, *network.nat_ready],
-            aws=AwsBinding(
-                project=project,
-                cluster_name=cluster.name,
-                region=region,
-                vpc_id=network.vpc_id,
-                target_group_arn=balancer.target_group_arn,
-                oidc_provider_arn=cluster.oidc_provider_arn,
-                oidc_issuer=cluster.oidc_issuer,
-            ),
         ),
         everything,
+    )
+    in_cluster = pulumi.ResourceOptions(providers=[provider, workload.provider])
+    # Charts are pulled from the internet, and their pods ask for names.
+    running = [*cluster.nodes, *cluster.addons, *network.nat_ready]
+    LoadBalancerController(
+        "lb-controller",
+        LoadBalancerControllerArgs(
+            project=project,
+            cluster_name=cluster.name,
+            cluster_arn=cluster.arn,
+            region=region,
+            vpc_id=network.vpc_id,
+            target_group_arn=balancer.target_group_arn,
+            workload=workload,
+            after=running,
+            manifests=workload.manifests,
+        ),
+        in_cluster,
+    )
+    Autoscaler(
+        "autoscaler",
+        AutoscalerArgs(
+            project=project,
+            version=settings.kubernetesVersion,
+            cluster_name=cluster.name,
+            cluster_arn=cluster.arn,
+            region=region,
+            after=running,
+        ),
+        in_cluster,
     )
     outputs = {
         "edgeUrl": pulumi.Output.concat("https://", edge.domain_name),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -49,6 +50,20 @@ Project = Annotated[
 ]
 Account = Annotated[str, _matching(r"[a-z0-9]{3,24}", "3 to 24 lower-case letters and digits (Azure's rule)")]
 Minor = Annotated[str, _matching(r"1\.\d{2}", "a Kubernetes minor version such as 1.35")]
+
+
+def _networks(value: str) -> str:
+    for part in value.split(","):
+        try:
+            IPv4Network(part)
+        except ValueError:
+            raise ValueError(
+                "IPv4 networks with commas between, such as 203.0.113.0/24,198.51.100.7/32"
+            ) from None
+    return value
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
 Image = Annotated[str, _matching(r"[^\s@]+@sha256:[0-9a-f]{64}", "an image pinned by digest: name@sha256:…")]
 Backup = Annotated[str, _matching(r"none|[\w./-]{1,200}", "the name of a backup, or none")]
 Domain = Annotated[
@@ -84,6 +99,7 @@ class Settings(BaseModel):
     project: Project = "blue"
     tier: Tier = Tier.PILOT_LIGHT
     kubernetesVersion: Minor = "1.35"
+    kubernetesApiCidrs: Networks = "0.0.0.0/0"
     mysqlVersion: Literal["8.0", "8.4"] = "8.0"
     databaseHa: bool = False
     nodeMin: Annotated[int, Field(ge=1, le=20)] = 2

@@ -1,4 +1,4 @@
-"""EKS: cluster, node groups, add-ons, access.
+"""EKS: clusters and managed node groups; add-ons are in eksaddons, access in eksaccess.
 
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html; version windows:
 https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
@@ -7,16 +7,20 @@ https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import date
+from typing import Any, ClassVar
 
 from simcloud.aws.base import AwsKind, by_arn, existing, in_use, token_hex
+from simcloud.aws.eksaddons import CLUSTER, NODE_GROUP
 from simcloud.aws.iam import KEY, ROLE, trusts
 from simcloud.aws.network import SUBNET
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
 
-CLUSTER = "aws:eks/cluster:Cluster"
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+# Without one: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html, `amiType`
+AMI_TYPE = "AL2023_x86_64_STANDARD"
+LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 # minor → (first day, last day of extended support)
 VERSIONS = {
     "1.33": (date(2025, 5, 29), date(2027, 7, 29)),
@@ -97,6 +101,14 @@ class Cluster(AwsKind):
         key = ((inputs.get("encryptionConfig") or {}).get("provider") or {}).get("keyArn")
         if key and by_arn(ctx, KEY, key) is None:
             raise CloudError("InvalidParameterException", f"Key {key} does not exist")
+        unknown = set(inputs.get("enabledClusterLogTypes") or []) - LOG_TYPES
+        if unknown:
+            raise CloudError("InvalidParameterException", f"Invalid cluster log type {min(unknown)}")  # (I)
+        vpc = inputs["vpcConfig"]
+        if vpc.get("endpointPublicAccess") is False and not vpc.get("endpointPrivateAccess"):
+            raise CloudError(  # wording (I)
+                "InvalidParameterException", "Private and public endpoint access cannot be false"
+            )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         unique = token_hex(32).upper()
@@ -127,6 +139,11 @@ class Cluster(AwsKind):
         return {}
 
     def delete(self, ctx: Context, res: Resource) -> None:
+        if res.inputs.get("deletionProtection"):
+            # https://docs.aws.amazon.com/eks/latest/userguide/deletion-protection.html; wording (I)
+            raise CloudError(
+                "InvalidRequestException", "Cannot delete cluster because deletion protection is enabled"
+            )
         in_use(
             [g for g in ctx.find(NODE_GROUP, clusterName=res.id) if g.status != "deleting"],
             "ResourceInUseException",
@@ -145,6 +162,11 @@ class NodeGroup(AwsKind):
         {"clusterName", "nodeGroupName", "nodeGroupNamePrefix", "nodeRoleArn", "subnetIds", "instanceTypes"}
         | {"amiType", "capacityType", "diskSize", "region"}
     )
+    defaults: ClassVar[Mapping[str, Any]] = {"amiType": AMI_TYPE, "capacityType": "ON_DEMAND"}
+
+    def replaces(self, old: Properties, new: Properties, changed: list[str]) -> list[str]:
+        # To say what EKS had chosen is no change: the provider compares with what is deployed.
+        return super().replaces({**self.defaults, **old}, {**self.defaults, **new}, changed)
 
     def autoname(
         self, ctx: Context, inputs: Properties, name: str, old: Properties | None = None
@@ -173,6 +195,12 @@ class NodeGroup(AwsKind):
             )
         scaling = inputs["scalingConfig"]
         low, want, high = (int(scaling[k]) for k in ("minSize", "desiredSize", "maxSize"))
+        update = inputs.get("updateConfig") or {}
+        if len([value for value in update.values() if value is not None]) > 1:
+            raise CloudError(  # wording (I)
+                "InvalidParameterException",
+                "Either maxUnavailable or maxUnavailablePercentage can be set in updateConfig, not both",
+            )
         if low > high:
             raise CloudError(
                 "InvalidParameterException",
@@ -201,11 +229,34 @@ class NodeGroup(AwsKind):
                 "InvalidRequestException",
                 "The specified launch template does not exist",
             )
+            self._template(found, inputs)
             groups = found.inputs.get("vpcSecurityGroupIds") or []
             own = cluster.get("vpcConfig")["clusterSecurityGroupId"]
             if groups and own not in groups:
                 # With any group of its own, EKS adds none: https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html
                 raise CloudError("NodeCreationFailure", "Instances failed to join the kubernetes cluster")
+
+    def _template(self, found: Resource, inputs: Properties) -> None:
+        """What may be said in one place only: https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html"""
+        if inputs.get("diskSize"):
+            # https://github.com/crossplane-contrib/provider-upjet-aws/issues/866
+            raise CloudError(
+                "InvalidParameterException", "Disk size must be specified within the launch template."
+            )
+        if found.inputs.get("instanceType") and inputs.get("instanceTypes"):
+            # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/1386
+            raise CloudError(
+                "InvalidRequestException", "Cannot specify instance types in launch template and API request"
+            )
+        if found.inputs.get("iamInstanceProfile"):
+            raise CloudError(  # wording (I)
+                "InvalidRequestException", "Launch template must not specify an IAM instance profile"
+            )
+        version = str(inputs["launchTemplate"].get("version"))
+        if version.isdigit() and int(version) > int(found.get("latestVersion", 1)):
+            raise CloudError(
+                "InvalidRequestException", f"The specified launch template version {version} does not exist"
+            )  # wording (I)
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         cluster, name = str(res.inputs["clusterName"]), str(res.inputs["nodeGroupName"])
@@ -214,104 +265,9 @@ class NodeGroup(AwsKind):
             "status": "ACTIVE",
             "version": res.inputs.get("version") or self._version(ctx, cluster),
             "resources": [{"autoscalingGroups": [{"name": f"eks-{name}-{token_hex(8)}"}]}],
+            **{key: res.inputs.get(key) or value for key, value in self.defaults.items()},
         }
 
     def _version(self, ctx: Context, cluster: str) -> str | None:
         found = ctx.by_id(CLUSTER, cluster)
         return found.get("version") if found else None
-
-
-class _OfCluster(AwsKind):
-    service = "eks"
-
-    def cluster(self, ctx: Context, inputs: Properties) -> Resource:
-        name = inputs["clusterName"]
-        return existing(
-            ctx, CLUSTER, name, "ResourceNotFoundException", f"No cluster found for name: {name}."
-        )
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        self.cluster(ctx, inputs)
-
-
-@kind
-class Addon(_OfCluster):
-    type = "aws:eks/addon:Addon"
-    latency = "eks_addon"
-    lasting = frozenset({"arn"})
-    replace_on = frozenset({"clusterName", "addonName", "region"})
-    known = frozenset(
-        {"vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent", "amazon-cloudwatch-observability"}
-        | {"aws-ebs-csi-driver", "metrics-server"}
-    )
-
-    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
-        return f"{inputs['clusterName']}:{inputs['addonName']}"
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        super().validate(ctx, inputs, old)
-        if inputs["addonName"] not in self.known:
-            raise CloudError(
-                "InvalidParameterException", f"Addon {inputs['addonName']} specified is not supported"
-            )
-        if old is None:
-            same = ctx.find(self.type, clusterName=inputs["clusterName"], addonName=inputs["addonName"])
-            in_use(same, "ResourceInUseException", "Addon already exists.")
-
-    def shown(self, ctx: Context, res: Resource) -> Properties:
-        return {
-            "arn": (
-                f"arn:aws:eks:{ctx.region}:{ctx.account}:addon/{res.inputs['clusterName']}/"
-                f"{res.inputs['addonName']}/{token_hex(8)}"
-            ),
-            "addonVersion": res.inputs.get("addonVersion") or "v1.0.0-eksbuild.1",
-            "createdAt": "2026-11-24T00:00:00Z",
-        }
-
-
-@kind
-class AccessEntry(_OfCluster):
-    type = "aws:eks/accessEntry:AccessEntry"
-    replace_on = frozenset({"clusterName", "principalArn", "type", "region"})
-    lasting = frozenset({"accessEntryArn"})
-
-    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
-        return f"{inputs['clusterName']}:{inputs['principalArn']}"
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        cluster = self.cluster(ctx, inputs)
-        if (cluster.inputs.get("accessConfig") or {}).get("authenticationMode", "CONFIG_MAP") == "CONFIG_MAP":
-            raise CloudError(
-                "InvalidRequestException",
-                "The cluster's authentication mode must be set to one of [API, "
-                "API_AND_CONFIG_MAP] to perform this operation.",
-            )
-        if old is None:
-            same = ctx.find(self.type, clusterName=cluster.id, principalArn=inputs["principalArn"])
-            text = "The specified access entry resource is already in use on this cluster."
-            in_use(same, "ResourceInUseException", text)
-
-    def shown(self, ctx: Context, res: Resource) -> Properties:
-        return {
-            "accessEntryArn": (
-                f"arn:aws:eks:{ctx.region}:{ctx.account}:access-entry/"
-                f"{res.inputs['clusterName']}/role/{token_hex(8)}"
-            )
-        }
-
-
-@kind
-class AccessPolicyAssociation(_OfCluster):
-    type = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
-    replace_on = frozenset({"clusterName", "principalArn", "policyArn", "accessScope", "region"})
-
-    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
-        return f"{inputs['clusterName']}#{inputs['principalArn']}#{inputs['policyArn']}"
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        super().validate(ctx, inputs, old)
-        if not ctx.by_id(AccessEntry.type, f"{inputs['clusterName']}:{inputs['principalArn']}"):
-            raise CloudError(
-                "ResourceNotFoundException",
-                f"The specified principalArn could not be found: {inputs['principalArn']}",
-            )

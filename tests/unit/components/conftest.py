@@ -17,6 +17,7 @@ from pulumi.runtime.stack import run_pulumi_func
 REFERENCE = {rpc._special_sig_key: rpc._special_resource_sig}  # type: ignore[attr-defined]
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}  # type: ignore[attr-defined]
 PROJECT, ORGANIZATION, SUBSCRIPTION = "planb", "organization", "00000000-0000-4000-8000-0000000b1a4b"
+ACCOUNT = "123456789012"
 KUBECONFIG = '{"clusters": []}'
 EKS = "eks:index:Cluster"
 PACKAGES = {"aws": "pulumi:providers:aws", "azure-native": "pulumi:providers:azure-native"}
@@ -99,7 +100,7 @@ class Cloud(mocks.Mocks):
                 "tenantId": "t",
                 "subscriptionId": SUBSCRIPTION,
             },
-            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:ssm/getParameter:getParameter": {"value": "ami-0123456789abcdef0"},
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [
@@ -179,7 +180,8 @@ class Monitor(mocks.MockMonitor):
     def __init__(self, cloud: Cloud, recorded: Recorded) -> None:
         super().__init__(cloud)
         self._recorded = recorded
-        state = {"name": "blue-eks", "vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}}
+        arn = f"arn:aws:eks:ap-northeast-2:{ACCOUNT}:cluster/blue-eks"
+        state = {"name": "blue-eks", "arn": arn, "vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}}
         urn = cloud._eks("cluster-eks")["eksCluster"]["urn"]
         self.resources[urn] = self.ResourceRegistration(urn, "eks-id", state)
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from simcloud.aws import iam, network
+from simcloud.aws import eks, iam, network
 from simcloud.kinds import Resource
 from simcloud.mysql import MySQLServers
 from simcloud.state import State
@@ -78,6 +78,20 @@ class Aws(Cloud):
 
     def role(self, name: str, service: str) -> Resource:
         return self.make(iam.ROLE, {"name": name, "assumeRolePolicy": trust(service)}, name)
+
+    def cluster(self, name: str = "planb", **more: Any) -> Resource:
+        """An EKS cluster in two subnets of its own VPC."""
+        role = self.role(f"{name}-control", "eks.amazonaws.com").outputs["arn"]
+        given = {"name": name, "roleArn": role, "accessConfig": {"authenticationMode": "API"}, **more}
+        return self.make(eks.CLUSTER, {**given, "vpcConfig": {"subnetIds": self.pair(self.vpc(name=name))}})
+
+    def nodes(self, cluster: Resource, count: int = 2) -> Resource:
+        """A node group of it."""
+        role = self.role(f"{cluster.id}-nodes", "ec2.amazonaws.com").outputs["arn"]
+        sizes = {"minSize": 0, "desiredSize": count, "maxSize": 3}
+        subnets = cluster.inputs["vpcConfig"]["subnetIds"]
+        given = {"clusterName": cluster.id, "nodeGroupName": "web", "nodeRoleArn": role, "subnetIds": subnets}
+        return self.make(eks.NODE_GROUP, {**given, "scalingConfig": sizes})
 
 
 @pytest.fixture

@@ -68,8 +68,9 @@ def test_what_the_cloud_made_up_lasts(aws: Aws, vpc: Resource) -> None:
     sizes = {"minSize": 1, "desiredSize": 1, "maxSize": 1}
     given = {"clusterName": "planb", "nodeRoleArn": nodes.outputs["arn"], "subnetIds": subnets}
     aws.make(eks.NODE_GROUP, {**given, "scalingConfig": sizes})
-    aws.make("aws:eks/addon:Addon", {"clusterName": "planb", "addonName": "coredns"})
-    aws.make("aws:eks/accessEntry:AccessEntry", {"clusterName": "planb", "principalArn": "arn:x"})
+    aws.make("aws:eks/addon:Addon", {"clusterName": "planb", "addonName": "metrics-server"})
+    who = aws.role("people", "x").outputs["arn"]
+    aws.make("aws:eks/accessEntry:AccessEntry", {"clusterName": "planb", "principalArn": who})
     template = aws.make(autoscaling.TEMPLATE, {"name": "t"})
     given = {"name": "g", "minSize": 0, "maxSize": 1, "launchTemplate": {"id": template.id}}
     aws.make(autoscaling.ASG, {**given, "vpcZoneIdentifiers": subnets})

@@ -1,4 +1,4 @@
-"""Clusters, node groups, add-ons and access entries of EKS."""
+"""Clusters and node groups of EKS."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from simcloud.aws import eks, iam, network
 from simcloud.kinds import Resource
 
 from .conftest import ACCOUNT, REGION, Aws
-
-ADDON = "aws:eks/addon:Addon"
-ENTRY = "aws:eks/accessEntry:AccessEntry"
-ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
 
 @pytest.fixture(autouse=True)
@@ -236,35 +232,53 @@ def test_rules_may_name_the_clusters_own_group(aws: Aws, vpc: Resource, cluster:
     aws.make(network.INGRESS, {**rule, "securityGroupId": own, "referencedSecurityGroupId": group.id})
 
 
-def test_addons(aws: Aws, cluster: Resource) -> None:
-    given = {"clusterName": "planb", "addonName": "coredns"}
-    text = "Addon core-dns specified is not supported"
-    aws.refuses("InvalidParameterException", text, ADDON, {**given, "addonName": "core-dns"})
-    text = "No cluster found for name: none."
-    aws.refuses("ResourceNotFoundException", text, ADDON, {**given, "clusterName": "none"})
-    made = aws.make(ADDON, given)
-    assert made.id == "planb:coredns"
-    aws.refuses("ResourceInUseException", "Addon already exists.", ADDON, given)
-    assert aws.replaced(made, addonName="vpc-cni", addonVersion="v1") == ["addonName"]
+def test_a_launch_template_says_some_things_alone(aws: Aws, cluster: Resource, nodes: dict[str, Any]) -> None:
+    def launched(version: str = "1", **more: Any) -> dict[str, Any]:
+        name = f"t{len(aws.state.all())}"
+        template = aws.make(eks.TEMPLATE, {"name": name, **more})
+        return {**nodes, "nodeGroupName": name, "launchTemplate": {"id": template.id, "version": version}}
+
+    text = "Disk size must be specified within the launch template."
+    aws.refuses("InvalidParameterException", text, eks.NODE_GROUP, {**launched(), "diskSize": 30})
+    text = "Cannot specify instance types in launch template and API request"
+    both = {**launched(instanceType="t3.medium"), "instanceTypes": ["t3.large"]}
+    aws.refuses("InvalidRequestException", text, eks.NODE_GROUP, both)
+    text = "must not specify an IAM instance profile"
+    profile = launched(iamInstanceProfile={"name": "p"})
+    aws.refuses("InvalidRequestException", text, eks.NODE_GROUP, profile)
+    text = "The specified launch template version 2 does not exist"
+    aws.refuses("InvalidRequestException", text, eks.NODE_GROUP, launched(version="2"))
+    for number, version in enumerate(("1", "$Latest")):
+        aws.make(eks.NODE_GROUP, {**launched(version), "instanceTypes": [f"t{number}.medium"]})
 
 
-def test_access_entries_need_the_api(aws: Aws, given: dict[str, Any]) -> None:
-    old = {**given, "name": "old"}
-    del old["accessConfig"]
-    aws.make(eks.CLUSTER, old)
-    aws.make(eks.CLUSTER, given)
-    who = f"arn:aws:iam::{ACCOUNT}:role/operator"
-    entry = {"clusterName": "planb", "principalArn": who}
-    text = "authentication mode must be set to one of [API, API_AND_CONFIG_MAP]"
-    aws.refuses("InvalidRequestException", text, ENTRY, {**entry, "clusterName": "old"})
-    grant = {
-        **entry,
-        "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-        "accessScope": {"type": "cluster"},
-    }
-    text = f"The specified principalArn could not be found: {who}"
-    aws.refuses("ResourceNotFoundException", text, ASSOCIATION, grant)
-    assert aws.make(ENTRY, entry).id == f"planb:{who}"
-    text = "The specified access entry resource is already in use on this cluster."
-    aws.refuses("ResourceInUseException", text, ENTRY, entry)
-    assert aws.make(ASSOCIATION, grant).id == f"planb#{who}#{grant['policyArn']}"
+def test_node_groups_say_one_size_of_an_update(aws: Aws, nodes: dict[str, Any]) -> None:
+    both = {**nodes, "updateConfig": {"maxUnavailable": 1, "maxUnavailablePercentage": 50}}
+    text = "Either maxUnavailable or maxUnavailablePercentage can be set"
+    aws.refuses("InvalidParameterException", text, eks.NODE_GROUP, both)
+    aws.make(eks.NODE_GROUP, {**nodes, "updateConfig": {"maxUnavailable": 1}})
+
+
+def test_to_say_what_eks_had_chosen_replaces_nothing(aws: Aws, nodes: dict[str, Any]) -> None:
+    group = aws.make(eks.NODE_GROUP, nodes)
+    assert group.outputs["amiType"] == "AL2023_x86_64_STANDARD"
+    assert aws.replaced(group, amiType="AL2023_x86_64_STANDARD", capacityType="ON_DEMAND") == []
+    assert aws.replaced(group, amiType="AL2023_ARM_64_STANDARD") == ["amiType"]
+    spot = aws.make(eks.NODE_GROUP, {**nodes, "nodeGroupName": "spot", "capacityType": "SPOT"})
+    assert spot.outputs["capacityType"] == "SPOT"
+
+
+def test_a_cluster_has_an_endpoint_and_known_logs(aws: Aws, given: dict[str, Any]) -> None:
+    code, text = "InvalidParameterException", "Private and public endpoint access cannot be false"
+    vpc = {**given["vpcConfig"], "endpointPublicAccess": False}
+    aws.refuses(code, text, eks.CLUSTER, {**given, "vpcConfig": vpc})
+    wrong = {**given, "enabledClusterLogTypes": ["audit", "scheduling"]}
+    aws.refuses(code, "Invalid cluster log type scheduling", eks.CLUSTER, wrong)
+    vpc["endpointPrivateAccess"] = True
+    aws.make(eks.CLUSTER, {**given, "vpcConfig": vpc, "enabledClusterLogTypes": ["audit", "scheduler"]})
+
+
+def test_a_protected_cluster_stays(aws: Aws, given: dict[str, Any]) -> None:
+    made = aws.make(eks.CLUSTER, {**given, "deletionProtection": True})
+    aws.refuses_delete("InvalidRequestException", "deletion protection is enabled", made)
+    aws.delete(aws.change(made, deletionProtection=False))
