@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import date
 from importlib import metadata
 from typing import Any
 
 from restore.models import Manifest
-from runbook import cost, failback, failover, prices
+from runbook import failback, failover
+from runbook.cost import report, snapshot, walk
+from runbook.cost.model import Line
+from runbook.cost.usage import Usage
 from runbook.drill.clients import Observation
 from runbook.drill.ledger import Audit
 from runbook.drill.model import Cost, Data, Failback, Rpo, Rto, Step, Table
 from runbook.retime import Node, critical_path, retime
 
-STANDBY_BUDGET_USD = 10.0
 RPO_BUDGET_S = 300.0
-BLOCK = 8 * 2**20  # bytes of one staged block (restore/upload.py)
-FIXED_WRITES = 5  # block list, manifest, lease and its release, the listing's share
 SHOWN_FROM_S = 15.0  # resources that a cloud makes faster are left out of the picture
 WORK = ("assess", "fence", "verify", "cutover", "confirm")
 
@@ -154,29 +154,31 @@ def money(
     days: float,
 ) -> Cost:
     """The standby by the month, the activated site by the hour, from the resources of both states."""
-    size = float(manifest.data.bytes) if manifest else 0.0
-    usage = cost.Usage(
-        backup_bytes=size,
+    usage = Usage(
+        backup_mb=manifest.data.bytes / 1e6 if manifest else 0.0,
         backup_interval_s=interval_s,
         retention_days=days,
-        writes_per_backup=math.ceil(size / BLOCK) + FIXED_WRITES,
     )
-    month, hour = cost.lines(standby, usage), cost.lines(active, usage)
-    fixed = {(line.resource, line.basis) for line in month}
-    more = [line for line in hour if (line.resource, line.basis) not in fixed]
-    rows = [(line.resource, f"{line.basis}, a month", round(line.month_total_usd, 4)) for line in month]
-    rows += [(line.resource, f"{line.basis}, an hour", round(_hourly(line), 4)) for line in more]
+    prices = snapshot.load()
+    month, hour = (walk.sheet(state, prices, usage, date.today()) for state in (standby, active))
+    fixed = {(line.resource, line.basis) for line in month.lines}
+    more = [line for line in hour.lines if (line.resource, line.basis) not in fixed]
+    rows = [_row(line, "a month", line.month_total_usd) for line in month.lines]
+    rows += [_row(line, "an hour", line.hour_total_usd) for line in more]
     return Cost(
-        standby_month_usd=round(sum(line.month_total_usd for line in month), 2),
-        activated_hour_usd=round(sum(_hourly(line) for line in more), 3),
-        budget_month_usd=STANDBY_BUDGET_USD,
+        standby_month_usd=round(month.month_usd(), 2),
+        activated_hour_usd=round(sum(line.hour_total_usd for line in more), 3),
+        budget_month_usd=report.STANDBY_BUDGET_USD,
         lines=rows,
-        prices_of=prices.SNAPSHOT,
+        unpriced=sorted(
+            {f"{item.kind} {item.resource}: {item.why}" for item in (*month.unpriced, *hour.unpriced)}
+        ),
+        prices_of=prices.date.isoformat(),
     )
 
 
-def _hourly(line: cost.Line) -> float:
-    return line.month_total_usd / prices.HOURS
+def _row(line: Line, of: str, usd: float) -> tuple[str, str, float]:
+    return line.resource, f"{line.basis}, {of}", round(usd, 4)
 
 
 def versions() -> dict[str, str]:

@@ -105,6 +105,8 @@ class Cost(_Part):
     budget_month_usd: float
     lines: list[tuple[str, str, float]]
     """(resource, basis, USD): how the two sums come about."""
+    unpriced: list[str] = []
+    """What is deployed and has no known price: the sums leave it out, so the drill does not pass."""
     prices_of: str
 
 

@@ -299,6 +299,7 @@ class Drill:
     def _findings(self, report: Report, leftovers: list[str]) -> list[str]:
         """Everything that is not as it must be."""
         found = [f"a process was left: {line}" for line in leftovers]
+        found += [f"not priced: {item}" for item in report.cost.unpriced]
         if report.cost.standby_month_usd > report.cost.budget_month_usd:
             found.append(f"the standby costs ${report.cost.standby_month_usd:.2f} a month")
         if self._scenario == "corrupt-all":
