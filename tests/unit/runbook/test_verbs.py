@@ -41,7 +41,7 @@ def verbs() -> dict[tuple[str, ...], Any]:
     return found
 
 
-READS = {"status", "edge show", "backup list", "backup verify", "sim status"}
+READS = {"status", "cost", "edge show", "backup list", "backup verify", "sim status"}
 WRITES = {"failover", "failback", "restore", "edge set", "backup run"}
 LOCAL = {"drill", "sim start", "sim stop", "sim env"}
 """They touch this machine only: nothing to be asked before; `sim env` is read by a shell."""

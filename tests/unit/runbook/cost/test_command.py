@@ -129,6 +129,9 @@ def test_refresh_without_the_internet(planb: Planb, monkeypatch: pytest.MonkeyPa
 def test_help_loads_no_cloud_sdk() -> None:
     import subprocess
 
-    code = "import sys; import runbook.cli_cost; print([m for m in ('pulumi', 'requests', 'rich.table') if m in sys.modules])"
+    code = (
+        "import sys; import runbook.cli_cost; "
+        "print([m for m in ('pulumi', 'requests', 'rich.table') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -165,7 +165,7 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lists]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True).start()
     found.url = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(refresh, "AWS_URL", found.url)
     monkeypatch.setattr(refresh, "AZURE_URL", f"{found.url}/azure")

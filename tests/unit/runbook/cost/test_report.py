@@ -20,14 +20,14 @@ from .conftest import ON, PRICES, SEOUL, made
 from .test_walk import BACKUPS, DATABASE, TEMPLATE, ZOO
 
 SEED = json.loads((Path(__file__).parents[3] / "data" / "seed_costs.json").read_text(encoding="utf-8"))
-STACK = {
-    "urn": "urn:pulumi:prod::planb::pulumi:pulumi:Stack::planb-prod",
-    "type": "pulumi:pulumi:Stack",
-    "custom": False,
-}
-PROD = [{**STACK, "outputs": {"backupInterval": 300}}, TEMPLATE, *ZOO[:14]]
+STACK = {**made("pulumi:pulumi:Stack", "planb-prod"), "custom": False, "outputs": {}}
+PROD = [
+    {**STACK, "outputs": {"backupInterval": 300}},
+    TEMPLATE,
+    *(one for one in ZOO if one["type"].startswith("aws:")),
+]
 STANDBY = [STACK, BACKUPS]
-ACTIVE = [*STANDBY, *ZOO[15:]]
+ACTIVE = [STACK, *(one for one in ZOO if one["type"].startswith("azure-native:"))]
 
 
 def make(prices: Snapshot = PRICES, on: date = ON, **stacks: list[dict[str, Any]]) -> Report:
