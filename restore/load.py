@@ -7,21 +7,19 @@ table are compared with the manifest before anybody is let in. Killed at any poi
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from restore import compare, verify
-from restore.errors import ContentDiffers, Interrupted, LoadFailed, Stalled, Unreachable
+from restore.client import Client
+from restore.errors import ContentDiffers, Interrupted, Unreachable
 from restore.models import Manifest, TableDigest
-from restore.mysql import Session, option_file, program
-from restore.mysqldump import child_environment
+from restore.mysql import Session
+from restore.parallel import ParallelLoad
 from restore.target import Target
 from restore.users import Account, ensure_app
 
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from restore.jobs import Phase
     from restore.settings import Database
 
-SILENCE_S = 300.0
-"""The server may take so long for one piece of the dump, seconds."""
-PIECE = 1024 * 1024
 ADMIN_READ_S = 600.0
 """DROP DATABASE of a big one takes a while."""
 Report = Callable[["Phase", int, int], None]
@@ -100,14 +95,15 @@ def restore(
             pieces = verify.plain_stream(
                 container, manifest, info, progress=lambda done: report("loading", done, total), stop=stop
             )
-            loader = _Loader(db, stop)
-            try:
-                loader.write(preamble)
+            with ExitStack() as stack:
+                client = Client(db, stop)
+                stack.callback(client.close)
+                client.write(preamble)
+                loader = ParallelLoad(db, client, stop)
+                stack.callback(loader.close)
                 for piece in pieces:
                     loader.write(piece)
                 loader.finish()
-            finally:
-                loader.close()
             report("comparing", total, total)
             tables = compare.table_digests(db)
             notes += _proven(manifest, tables, target)
@@ -159,92 +155,3 @@ def _proven(manifest: Manifest, tables: dict[str, TableDigest], target: Target) 
     if wrong:
         raise ContentDiffers("; ".join(wrong), where=where, next_step="Restore again, or an older backup.")
     return notes
-
-
-class _Loader:
-    """The mysql client: takes statements on stdin, stops at the first that the server refuses."""
-
-    def __init__(self, db: Database, stop: threading.Event) -> None:
-        self._db = db
-        self._stop = stop
-        # --binary-mode: no client commands but DELIMITER are obeyed, and bytes are taken as they are.
-        options = ["--binary-mode", "--batch", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"]
-        with option_file(db) as (argument, descriptor):
-            self._process = subprocess.Popen(
-                [program("mysql"), argument, *options, db.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[descriptor],
-                env=child_environment(),
-                start_new_session=True,
-                bufsize=0,
-                pipesize=PIECE,
-            )
-        assert self._process.stdin is not None and self._process.stderr is not None
-        self._stdin: IO[bytes] = self._process.stdin
-        os.set_blocking(self._stdin.fileno(), False)
-        self._said = bytearray()
-        self._reading = threading.Thread(target=self._keep_stderr, args=[self._process.stderr], daemon=True)
-        self._reading.start()
-
-    def write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        since = time.monotonic()
-        while rest:
-            if self._stop.is_set():
-                raise Interrupted(
-                    "stopped during the load", where=str(self._db), next_step="Run the same again."
-                )
-            if not select.select([], [self._stdin], [], 0.5)[1]:
-                if time.monotonic() - since > SILENCE_S:
-                    raise Stalled(f"the server took nothing for {SILENCE_S:.0f} s", where=str(self._db))
-                continue
-            try:
-                written = self._stdin.write(rest)  # takes what fits: the descriptor does not block
-            except BrokenPipeError:
-                self.finish()
-                raise LoadFailed("the client ended early", where=str(self._db)) from None
-            rest = rest[written or 0 :]
-            since = time.monotonic()
-
-    def finish(self) -> None:
-        """Close the input and wait for the last statement.
-
-        Raises:
-            LoadFailed: the server refused a statement.
-        """
-        with suppress(BrokenPipeError):
-            self._stdin.close()
-        until = time.monotonic() + SILENCE_S
-        while self._process.poll() is None:
-            if self._stop.wait(0.02):
-                raise Interrupted(
-                    "stopped during the load", where=str(self._db), next_step="Run the same again."
-                )
-            if time.monotonic() > until:
-                raise Stalled("the server does not finish the last statement", where=str(self._db))
-        self._reading.join(timeout=5)
-        if self._process.returncode != 0:
-            said = bytes(self._said).decode(errors="replace").strip() or f"status {self._process.returncode}"
-            raise LoadFailed(
-                f"the server refused the dump: {' '.join(said.split())[:500]}",
-                where=str(self._db),
-                meaning="The database is partly loaded and marked as unfinished; the application was not let in.",
-                next_step="Mend the cause and run the same restore again: it starts over by itself.",
-            )
-
-    def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._reading.join(timeout=5)
-        with suppress(OSError):
-            self._stdin.close()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
-
-    def _keep_stderr(self, stream: IO[bytes]) -> None:
-        while line := stream.readline():
-            self._said += line
-            del self._said[:-4096]

@@ -101,6 +101,13 @@ class Session:
         """Run a statement for its effect."""
         self.query(sql, args)
 
+    def execute_bytes(self, sql: bytes) -> None:
+        """Run a statement as it came, in whatever bytes: rows of a dump."""
+        try:
+            self._connection.query(sql)
+        except (pymysql.MySQLError, OSError) as problem:
+            raise translated(problem, self.db) from None
+
     def try_execute(self, sql: str, *, tolerate: frozenset[int]) -> ServerRefused | None:
         """Run a statement that this server may not know or not allow us: its refusal is returned, not raised."""
         try:

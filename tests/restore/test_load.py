@@ -174,13 +174,13 @@ from restore.load import restore
 from restore.settings import Database
 spec = json.load(sys.stdin)
 db = Database(spec["host"], spec["name"], "admin", SecretStr(spec["password"]), spec["port"], Path(spec["ca"]))
-write, pieces = load._Loader.write, []
+write, pieces = load.Client.write, []
 def slow(self, data):
     write(self, data)
     pieces.append(len(data))
     if len(pieces) == 4:
         time.sleep(60)
-load._Loader.write = slow
+load.Client.write = slow
 restore(db, open_container(spec["url"], env={"AZURE_STORAGE_KEY": spec["key"]}), spec["backup"])
 """
 

@@ -48,6 +48,15 @@ def test_everything_survives(
         assert after.query("SELECT hidden, HEX(picture), ST_AsText(place) FROM kinds") == before.query(
             "SELECT hidden, HEX(picture), ST_AsText(place) FROM kinds"
         )
+        # Indexes and foreign keys are put off until the rows are in: all of them must be there in the end.
+        for sql in (
+            "SELECT table_name, index_name, non_unique, seq_in_index, column_name, index_type FROM"
+            " information_schema.statistics WHERE table_schema = DATABASE() ORDER BY 1, 2, 4",
+            "SELECT constraint_name, table_name, referenced_table_name, delete_rule FROM"
+            " information_schema.referential_constraints WHERE constraint_schema = DATABASE() ORDER BY 1",
+        ):
+            wanted = before.query(sql)
+            assert len(wanted) >= 1 and after.query(sql) == wanted
         for sql in (
             "SHOW CREATE PROCEDURE add_child",
             "SHOW CREATE FUNCTION doubled",
