@@ -50,6 +50,7 @@ TABLE: dict[str, Latency] = {
     "kvs_create": Latency(30, 90, "provider acceptance tests (I)"),
     "kvs_write": Latency(5, 30, "AWS: a few seconds; third party: low tens"),
     "nat_gateway": Latency(100, 150, "provider acceptance tests (I)"),
+    "vpc_endpoint": Latency(60, 150, "provider acceptance tests: interfaces in two zones (I)"),
     "alb": Latency(150, 240, "provider acceptance tests (I)"),
     "acm_validation": Latency(90, 300, "terraform-aws-acm users: one to five minutes (I)"),
     "route53_change": Latency(35, 60, "Route 53: changes generally propagate within 60 s"),

@@ -14,12 +14,14 @@ from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.edge import Edge, EdgeArgs
 from components.aws.encryption import OperationsKey, OperationsKeyArgs
+from components.aws.endpoints import Endpoints, EndpointsArgs
+from components.aws.flow_logs import FlowLogs, FlowLogsArgs
 from components.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
 from components.workload import Workload, WorkloadArgs
-from stacks.settings import Settings
+from stacks.settings import NONE, Settings
 
 ROOT = Path(__file__).parent.parent
 EDGE_REGION = "us-east-1"  # where CloudFront's, WAF's and Route 53's control planes and metrics are
@@ -44,9 +46,43 @@ def deploy(settings: Settings) -> None:
         OperationsKeyArgs(project=project, home_region=region, region=EDGE_REGION),
         opts,
     )
-    network = Network("network", NetworkArgs(project=project, region=region), opts)
-    security = Security("security", SecurityArgs(project=project, vpc_id=network.vpc_id), opts)
+    network = Network(
+        "network", NetworkArgs(project=project, region=region, nat_per_zone=settings.natPerZone), opts
+    )
+    security = Security(
+        "security",
+        SecurityArgs(
+            project=project,
+            vpc_id=network.vpc_id,
+            alb_ingress=settings.albIngress,
+            https=settings.domain != NONE,
+        ),
+        opts,
+    )
     groups = {tier: group.id for tier, group in security.groups.items()}
+    FlowLogs(
+        "flow-logs",
+        FlowLogsArgs(
+            project=project,
+            region=region,
+            vpc_id=network.vpc_id,
+            account_id=network.account_id,
+            log_key_arn=operations_key.arn,
+        ),
+        opts,
+    )
+    Endpoints(
+        "endpoints",
+        EndpointsArgs(
+            project=project,
+            region=region,
+            account_id=network.account_id,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnets["was"],
+            security_group_id=groups["endpoints"],
+        ),
+        opts,
+    )
     secrets = Secrets(
         "secrets",
         SecretsArgs(project=project, region=region, recovery_days=30 if settings.protectData else 0),

@@ -1,4 +1,4 @@
-"""VPC: networks, subnets, routes, gateways, security groups, endpoints.
+"""VPC: networks, subnets, routes, gateways.
 
 Error codes and texts: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
@@ -21,18 +21,20 @@ IGW = "aws:ec2/internetGateway:InternetGateway"
 NAT = "aws:ec2/natGateway:NatGateway"
 EIP = "aws:ec2/eip:Eip"
 ROUTE = "aws:ec2/route:Route"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 CLUSTER = "aws:eks/cluster:Cluster"
 ZONES = {"ap-northeast-2": ("a", "b", "c", "d"), "us-east-1": ("a", "b", "c", "d", "e", "f")}
 
 
-def _cidr(text: Any, code: str) -> ipaddress.IPv4Network:
+def cidr(text: Any, code: str) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(str(text))
     except ValueError:
         raise CloudError(code, f"The CIDR '{text}' is invalid.") from None
 
 
-def _not_found(what: str, id_: Any) -> tuple[str, str]:
+def not_found(what: str, id_: Any) -> tuple[str, str]:
     return f"Invalid{what}ID.NotFound", f"The {what[0].lower() + what[1:]} ID '{id_}' does not exist"
 
 
@@ -47,7 +49,7 @@ class Vpc(AwsKind):
     replace_on = frozenset({"cidrBlock", "instanceTenancy", "ipv4IpamPoolId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        block = _cidr(inputs.get("cidrBlock"), "InvalidParameterValue")
+        block = cidr(inputs.get("cidrBlock"), "InvalidParameterValue")
         if not 16 <= block.prefixlen <= 28:
             raise CloudError("InvalidVpc.Range", f"The CIDR '{block}' is invalid.")
 
@@ -62,7 +64,7 @@ class Vpc(AwsKind):
 
     def delete(self, ctx: Context, res: Resource) -> None:
         text = f"The vpc '{res.id}' has dependencies and cannot be deleted."
-        for token in (SUBNET, GROUP, ROUTE_TABLE, IGW):
+        for token in (SUBNET, GROUP, ROUTE_TABLE, IGW, ENDPOINT):
             in_use(ctx.find(token, vpcId=res.id), "DependencyViolation", text)
 
 
@@ -82,7 +84,7 @@ class Subnet(AwsKind):
             "InvalidVpcID.NotFound",
             f"The vpc ID '{inputs['vpcId']}' does not exist",
         )
-        block = _cidr(inputs.get("cidrBlock"), "InvalidParameterValue")
+        block = cidr(inputs.get("cidrBlock"), "InvalidParameterValue")
         if not 16 <= block.prefixlen <= 28 or not block.subnet_of(
             ipaddress.IPv4Network(vpc.get("cidrBlock"))
         ):
@@ -111,6 +113,7 @@ class Subnet(AwsKind):
             ("aws:rds/subnetGroup:SubnetGroup", "subnetIds"),
             ("aws:eks/nodeGroup:NodeGroup", "subnetIds"),
             ("aws:autoscaling/group:Group", "vpcZoneIdentifiers"),
+            (ENDPOINT, "subnetIds"),
         ):
             users += [r for r in ctx.find(token) if res.id in (r.get(key) or [])]
         users += [c for c in ctx.find(CLUSTER) if res.id in c.inputs["vpcConfig"]["subnetIds"]]
@@ -125,7 +128,7 @@ class InternetGateway(AwsKind):
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
         if inputs.get("vpcId"):
-            vpc = existing(ctx, VPC, inputs["vpcId"], *_not_found("Vpc", inputs["vpcId"]))
+            vpc = existing(ctx, VPC, inputs["vpcId"], *not_found("Vpc", inputs["vpcId"]))
             if any(old is None or g.id != old.id for g in ctx.find(IGW, vpcId=vpc.id)):
                 raise CloudError(
                     "Resource.AlreadyAssociated",
@@ -167,7 +170,7 @@ class NatGateway(AwsKind):
     replace_on = frozenset({"allocationId", "subnetId", "connectivityType", "privateIp", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        subnet = existing(ctx, SUBNET, inputs.get("subnetId"), *_not_found("Subnet", inputs.get("subnetId")))
+        subnet = existing(ctx, SUBNET, inputs.get("subnetId"), *not_found("Subnet", inputs.get("subnetId")))
         if inputs.get("connectivityType", "public") == "public":
             existing(
                 ctx,
@@ -176,6 +179,12 @@ class NatGateway(AwsKind):
                 "InvalidAllocationID.NotFound",
                 f"The allocation ID '{inputs.get('allocationId')}' does not exist",
             )
+            taken = [
+                n for n in ctx.find(NAT, allocationId=inputs["allocationId"]) if old is None or n.id != old.id
+            ]
+            # https://github.com/hashicorp/terraform-provider-aws/issues/709
+            text = f"Elastic IP address [{inputs['allocationId']}] is already associated"
+            in_use(taken, "Resource.AlreadyAssociated", text)
             if not ctx.find(IGW, vpcId=subnet.get("vpcId")):
                 raise CloudError(
                     "Gateway.NotAttached", f"Network {subnet.get('vpcId')} has no Internet gateway attached"
@@ -196,7 +205,7 @@ class RouteTable(AwsKind):
     replace_on = frozenset({"vpcId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        existing(ctx, VPC, inputs["vpcId"], *_not_found("Vpc", inputs["vpcId"]))
+        existing(ctx, VPC, inputs["vpcId"], *not_found("Vpc", inputs["vpcId"]))
 
     def delete(self, ctx: Context, res: Resource) -> None:
         text = f"The routeTable '{res.id}' has dependencies and cannot be deleted."
@@ -210,22 +219,38 @@ class Route(AwsKind):
     replace_on = frozenset({"routeTableId", "destinationCidrBlock", "destinationPrefixListId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        table, target = inputs["routeTableId"], inputs.get("destinationCidrBlock")
-        existing(
-            ctx,
-            ROUTE_TABLE,
-            table,
-            "InvalidRouteTableID.NotFound",
-            f"The routeTable ID '{table}' does not exist",
+        id_, target = inputs["routeTableId"], inputs.get("destinationCidrBlock")
+        text = f"The routeTable ID '{id_}' does not exist"
+        table = existing(ctx, ROUTE_TABLE, id_, "InvalidRouteTableID.NotFound", text)
+        vpc = str(table.get("vpcId"))
+        same = [r for r in ctx.find(ROUTE, routeTableId=id_) if r.get("destinationCidrBlock") == target]
+        in_use(
+            [r for r in same if old is None or r.id != old.id],
+            "RouteAlreadyExists",
+            f"The route identified by {target} already exists.",
         )
-        if old is None and any(
-            r.get("destinationCidrBlock") == target for r in ctx.find(ROUTE, routeTableId=table)
-        ):
-            raise CloudError("RouteAlreadyExists", f"The route identified by {target} already exists.")
+        if target:
+            block = cidr(target, "InvalidParameterValue")
+            own = existing(ctx, VPC, vpc, *not_found("Vpc", vpc))
+            if block.subnet_of(ipaddress.IPv4Network(own.get("cidrBlock"))):
+                raise CloudError(
+                    "InvalidParameterValue",
+                    f"The destination CIDR block {block} is equal to or more specific than one of this VPC's CIDR "
+                    "blocks. This route can target only an interface or an instance.",
+                )
         for key, token in (("gatewayId", IGW), ("natGatewayId", NAT)):
-            if inputs.get(key) and ctx.by_id(token, str(inputs[key])) is None:
-                what = "InvalidGatewayID" if key == "gatewayId" else "InvalidNatGatewayID"
-                raise CloudError(f"{what}.NotFound", f"The {key} '{inputs[key]}' does not exist")
+            if not inputs.get(key):
+                continue
+            what = "InvalidGatewayID" if key == "gatewayId" else "InvalidNatGatewayID"
+            text = f"The {key} '{inputs[key]}' does not exist"
+            gateway = existing(ctx, token, inputs[key], f"{what}.NotFound", text)
+            subnet = ctx.by_id(SUBNET, str(gateway.get("subnetId")))
+            if (subnet or gateway).get("vpcId") != vpc:
+                kind_of = "network gateway" if key == "gatewayId" else "NAT gateway"
+                raise CloudError(
+                    "InvalidParameterValue",
+                    f"route table {id_} and {kind_of} {gateway.id} belong to different networks",
+                )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {"origin": "CreateRoute", "state": "active"}
@@ -238,137 +263,27 @@ class RouteTableAssociation(AwsKind):
     replace_on = frozenset({"subnetId", "gatewayId", "region"})
 
     def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        subnet = existing(ctx, SUBNET, inputs.get("subnetId"), *_not_found("Subnet", inputs.get("subnetId")))
+        subnet = existing(ctx, SUBNET, inputs.get("subnetId"), *not_found("Subnet", inputs.get("subnetId")))
+        table_id = inputs["routeTableId"]
+        text = f"The routeTable ID '{table_id}' does not exist"
+        table = existing(ctx, ROUTE_TABLE, table_id, "InvalidRouteTableID.NotFound", text)
+        if table.get("vpcId") != subnet.get("vpcId"):
+            raise CloudError(
+                "InvalidParameterValue",
+                f"Route table {table_id} and subnet {subnet.id} belong to different networks",
+            )
         if old is None and ctx.find(self.type, subnetId=subnet.id):
             raise CloudError(
                 "Resource.AlreadyAssociated",
-                f"the specified association for route table {inputs['routeTableId']} "
+                f"the specified association for route table {table_id} "
                 "conflicts with an existing association",
             )
 
 
 def network_of(ctx: Context, group: Any) -> str | None:
-    """The VPC of a security group, a cluster's own among them (EKS's, so no resource here); None if there is none."""
-    found = ctx.by_id(GROUP, str(group))
+    """The VPC of a security group, those that AWS makes among them (a cluster's, a network's default); else None."""
+    found = ctx.by_id(GROUP, str(group)) or next(iter(ctx.find(VPC, defaultSecurityGroupId=group)), None)
     if found:
-        return found.get("vpcId")
+        return found.get("vpcId") or found.id
     configs = [cluster.get("vpcConfig") for cluster in ctx.find(CLUSTER)]
     return next((c["vpcId"] for c in configs if c.get("clusterSecurityGroupId") == group), None)
-
-
-@kind
-class SecurityGroup(AwsKind):
-    type = GROUP
-    prefix, arn_path = "sg-", "security-group/{id}"
-    replace_on = frozenset({"name", "namePrefix", "description", "vpcId", "region"})
-    delete_latency = "delete_fast"
-
-    def autoname(
-        self, ctx: Context, inputs: Properties, name: str, old: Properties | None = None
-    ) -> Properties:
-        filled = {"description": "Managed by Pulumi", **inputs}
-        if filled.get("name") is None and filled.get("namePrefix") is None:
-            filled["name"] = (old or {}).get("name") or f"{name}-{token_hex(7)}"
-        return filled
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        if str(inputs.get("name", "")).startswith("sg-"):
-            raise CloudError("InvalidParameterValue", "Group names cannot start with sg-")
-        vpc = existing(ctx, VPC, inputs.get("vpcId"), *_not_found("Vpc", inputs.get("vpcId")))
-        taken = [
-            g for g in ctx.find(GROUP, vpcId=vpc.id, name=inputs.get("name")) if old is None or g.id != old.id
-        ]
-        text = f"The security group '{inputs.get('name')}' already exists for VPC '{vpc.id}'"
-        in_use(taken, "InvalidGroup.Duplicate", text)
-
-    def delete(self, ctx: Context, res: Resource) -> None:
-        users: list[Resource] = [
-            r
-            for token in (INGRESS, EGRESS)
-            for r in ctx.find(token, referencedSecurityGroupId=res.id)
-            if r.get("securityGroupId") != res.id
-        ]
-        for token, key in (
-            ("aws:lb/loadBalancer:LoadBalancer", "securityGroups"),
-            ("aws:rds/instance:Instance", "vpcSecurityGroupIds"),
-            ("aws:ec2/launchTemplate:LaunchTemplate", "vpcSecurityGroupIds"),
-        ):
-            users += [r for r in ctx.find(token) if res.id in (r.get(key) or [])]
-        users += [
-            r
-            for r in ctx.find("aws:lambda/function:Function")
-            if res.id in ((r.inputs.get("vpcConfig") or {}).get("securityGroupIds") or [])
-        ]
-        in_use(users, "DependencyViolation", f"resource {res.id} has a dependent object")
-
-
-class _Rule(AwsKind):
-    prefix, arn_path = "sgr-", "security-group-rule/{id}"
-    replace_on = frozenset({"securityGroupId", "region"})
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        own, other = inputs["securityGroupId"], inputs.get("referencedSecurityGroupId")
-        for group in (own, other):
-            if group and network_of(ctx, group) is None:
-                raise CloudError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
-        sources = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
-        given = [key for key in sources if inputs.get(key)]
-        if len(given) != 1:
-            raise CloudError(
-                "InvalidParameterCombination", "Exactly one source or destination must be specified."
-            )
-        if inputs.get("cidrIpv4"):
-            _cidr(inputs["cidrIpv4"], "InvalidParameterValue")
-        if other and network_of(ctx, other) != network_of(ctx, own):
-            raise CloudError(
-                "InvalidGroup.NotFound", "You have specified two resources that belong to different networks."
-            )
-        low, high = inputs.get("fromPort"), inputs.get("toPort")
-        if inputs["ipProtocol"] != "-1" and (
-            low is None or high is None or not 0 <= int(low) <= int(high) <= 65535
-        ):
-            raise CloudError(
-                "InvalidParameterValue",
-                f"Invalid value for portRange. Must specify both from and to ports: {low}-{high}",
-            )
-        keys = ("securityGroupId", "ipProtocol", "fromPort", "toPort", *sources)
-        same = [r for r in ctx.find(self.type) if all(r.inputs.get(k) == inputs.get(k) for k in keys)]
-        text = "the specified rule already exists"
-        in_use([r for r in same if old is None or r.id != old.id], "InvalidPermission.Duplicate", text)
-
-    def shown(self, ctx: Context, res: Resource) -> Properties:
-        return {"securityGroupRuleId": res.id}
-
-
-@kind
-class SecurityGroupIngressRule(_Rule):
-    type = INGRESS
-
-
-@kind
-class SecurityGroupEgressRule(_Rule):
-    type = EGRESS
-
-
-@kind
-class VpcEndpoint(AwsKind):
-    type = "aws:ec2/vpcEndpoint:VpcEndpoint"
-    prefix, arn_path = "vpce-", "vpc-endpoint/{id}"
-    replace_on = frozenset({"vpcId", "serviceName", "vpcEndpointType", "region"})
-
-    def validate(self, ctx: Context, inputs: Properties, old: Resource | None) -> None:
-        existing(ctx, VPC, inputs["vpcId"], *_not_found("Vpc", inputs["vpcId"]))
-        name = str(inputs.get("serviceName", ""))
-        if not name.startswith(f"com.amazonaws.{ctx.region}."):
-            raise CloudError("InvalidServiceName", f"The Vpc Endpoint Service '{name}' does not exist")
-        for table in inputs.get("routeTableIds") or []:
-            existing(
-                ctx,
-                ROUTE_TABLE,
-                table,
-                "InvalidRouteTableId.NotFound",
-                f"The routeTable ID '{table}' does not exist",
-            )
-
-    def shown(self, ctx: Context, res: Resource) -> Properties:
-        return {"state": "available", "prefixListId": "pl-78a54011"}

@@ -101,6 +101,7 @@ class Cloud(mocks.Mocks):
                 "subscriptionId": SUBSCRIPTION,
             },
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-22a6434b"},
             "aws:ssm/getParameter:getParameter": {"value": "ami-0123456789abcdef0"},
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [
@@ -170,6 +171,7 @@ class Cloud(mocks.Mocks):
             "Distribution": {"domainName": "d1.cloudfront.net"},
             "Key": {"keyId": "key-id"},
             "Eip": {"allocationId": "eipalloc-1"},
+            "Vpc": {"ownerId": "123456789012"},
         }
         return found | particular.get(kind, {})
 

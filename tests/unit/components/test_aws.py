@@ -6,8 +6,6 @@ import base64
 import configparser
 import json
 from collections.abc import Callable
-from ipaddress import ip_network
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +16,10 @@ import yaml
 
 from components.aws.backup_host import UNIT, BackupHost, BackupHostArgs, user_data
 from components.aws.edge import ALL_METHODS, Edge, EdgeArgs
-from components.aws.network import Network, NetworkArgs
-from components.aws.security import Security, SecurityArgs
 
 from .conftest import Recorded, Run
 
 ROUTER = (Path(__file__).parents[3] / "edge" / "router.js").read_text(encoding="utf-8")
-INTERNET = "0.0.0.0/0"
-TIERS = ("alb", "web", "was", "rds", "backup")
-PORTS = (22, 53, 80, 443, 3306, 3389, 8080, 8443, 10250)
-# The seed's section 2 as (from, to, port); nothing else may pass.
-TABLE = {
-    (INTERNET, "alb", 80),
-    (INTERNET, "alb", 443),
-    ("alb", "web", 8080),
-    ("web", "was", 8080),
-    ("was", "rds", 3306),
-    ("backup", "rds", 3306),
-    ("backup", INTERNET, 443),
-}
 
 
 def in_stack(make: Callable[[pulumi.ResourceOptions], object]) -> Callable[[], None]:
@@ -44,105 +27,6 @@ def in_stack(make: Callable[[pulumi.ResourceOptions], object]) -> Callable[[], N
         make(pulumi.ResourceOptions(provider=aws.Provider("aws", region="ap-northeast-2")))
 
     return program
-
-
-@pytest.fixture
-def security(run: Run, preview: bool) -> Recorded:
-    return run(
-        in_stack(lambda opts: Security("security", SecurityArgs(project="blue", vpc_id="vpc-1"), opts)),
-        preview=preview,
-    )
-
-
-def rules(recorded: Recorded, kind: str) -> set[tuple[str, str, int, int, str]]:
-    """(whose, peer, from, to, protocol)."""
-    owner = {f"security-{tier}-id": tier for tier in TIERS}
-    return {
-        (
-            owner[item["securityGroupId"]],
-            item.inputs.get("cidrIpv4") or owner[item["referencedSecurityGroupId"]],
-            int(item["fromPort"]),
-            int(item["toPort"]),
-            item["ipProtocol"],
-        )
-        for item in recorded.all(kind)
-    }
-
-
-@pytest.mark.parametrize("preview", [False], indirect=True, ids=["up"])
-class TestSecurity:
-    def test_ingress_is_the_table(self, security: Recorded) -> None:
-        expected = {
-            (target, source, port, port, "tcp") for source, target, port in TABLE if target != INTERNET
-        }
-        found = rules(security, "SecurityGroupIngressRule")
-        assert found == expected
-        assert not any(whose == "backup" for whose, *_ in found)
-
-    def test_egress_is_the_table(self, security: Recorded) -> None:
-        expected = {
-            (source, target, port, port, "tcp") for source, target, port in TABLE if source != INTERNET
-        }
-        assert rules(security, "SecurityGroupEgressRule") == expected
-
-    def test_reachability(self, security: Recorded) -> None:
-        """A connection needs the sender's egress and the receiver's ingress; the internet has neither."""
-        into = rules(security, "SecurityGroupIngressRule")
-        out = rules(security, "SecurityGroupEgressRule")
-
-        def allowed(side: set[tuple[str, str, int, int, str]], whose: str, peer: str, port: int) -> bool:
-            if whose == INTERNET:
-                return True
-            return any(
-                own == whose and other in (peer, INTERNET) and low <= port <= high
-                for own, other, low, high, _ in side
-            )
-
-        everyone = (*TIERS, INTERNET)
-        passing = {
-            (source, target, port)
-            for source, target, port in product(everyone, everyone, PORTS)
-            if source != target and allowed(out, source, target, port) and allowed(into, target, source, port)
-        }
-        # The load balancer is public: what may go to the internet's 443 may go there too.
-        assert passing == TABLE | {("backup", "alb", 443)}
-
-    def test_groups_have_no_rules_of_their_own(self, security: Recorded) -> None:
-        """Rules in a group and rules beside it delete one another."""
-        groups = security.all("SecurityGroup")
-        assert {item.name for item in groups} == {f"security-{tier}" for tier in TIERS}
-        assert not any({"ingress", "egress"} & item.inputs.keys() for item in groups)
-
-
-def test_security_in_preview(security: Recorded) -> None:
-    assert len(security.all("SecurityGroupIngressRule")) == 6
-    assert len(security.all("SecurityGroupEgressRule")) == 5
-
-
-def test_network(run: Run) -> None:
-    recorded = run(
-        in_stack(lambda opts: Network("network", NetworkArgs(project="blue", region="ap-northeast-2"), opts))
-    )
-    subnets = {item["tags"]["Name"]: item for item in recorded.all("Subnet")}
-    assert {name: (item["cidrBlock"], item["availabilityZone"]) for name, item in subnets.items()} == {
-        f"blue-{tier}-2{zone}": (f"10.0.{octet + index}.0/24", f"ap-northeast-2{zone}")
-        for tier, octet in (("public", 1), ("web", 11), ("was", 21), ("rds", 31))
-        for index, zone in enumerate("ac")
-    }
-    assert all(
-        ip_network(item["cidrBlock"]).subnet_of(ip_network("10.0.0.0/16")) for item in subnets.values()
-    )
-    assert not any(item.inputs.get("mapPublicIpOnLaunch") for item in subnets.values())
-    ways = {item["routeTableId"]: item for item in recorded.all("Route")}
-    assert ways["network-public-id"]["gatewayId"] == "network-igw-id"
-    assert ways["network-private-id"]["natGatewayId"] == "network-nat-id"
-    assert "network-rds-id" not in ways  # the database's tier has no way out
-    table = {item["subnetId"]: item["routeTableId"] for item in recorded.all("RouteTableAssociation")}
-    assert table == {
-        f"network-{tier}-{zone}-id": f"network-{where}-id"
-        for tier, where in (("public", "public"), ("web", "private"), ("was", "private"), ("rds", "rds"))
-        for zone in "ac"
-    }
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ COMPONENTS = {
     "prod": {
         "planb:aws:Network": {"vpcId", "subnets"},
         "planb:aws:Security": {"groups"},
+        "planb:aws:FlowLogs": {"groupName"},
+        "planb:aws:Endpoints": {"ids"},
         "planb:aws:Secrets": {"keyArn", "arns"},
         "planb:aws:OperationsKey": {"arn"},
         "planb:aws:Database": {"host", "port", "masterSecretArn"},
@@ -156,7 +158,7 @@ def test_names_on_aws(run: Run) -> None:
     for (kind, key), name in names.items():
         assert recorded.one(kind)[key] == name
     groups = {item["name"] for item in recorded.all("SecurityGroup")}
-    assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup")}
+    assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup", "endpoints")}
     secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}
     assert secrets == {f"green/prod/db-{one}" for one in ("app", "backup", "replication")}
 
