@@ -13,7 +13,6 @@ from simcloud.kinds import Resource
 from .conftest import ACCOUNT, ANYWHERE, REGION, Aws
 
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 NONE = "subnet-0123456789abcdef0"
 
 
@@ -144,6 +143,9 @@ def test_a_nat_gateway_needs_subnet_address_and_internet(aws: Aws, vpc: Resource
     text = "The allocation ID 'eipalloc-0' does not exist"
     aws.refuses("InvalidAllocationID.NotFound", text, net.NAT, {**given, "allocationId": "eipalloc-0"})
     gateway = aws.make(net.NAT, given)
+    text = f"Elastic IP address [{eip.id}] is already associated"
+    aws.refuses("Resource.AlreadyAssociated", text, net.NAT, given)
+    aws.change(gateway, tags={"Name": "nat"})
     assert aws.replaced(gateway, allocationId="eipalloc-1", tags={}) == ["allocationId"]
 
 
@@ -163,6 +165,36 @@ def test_routes(aws: Aws, vpc: Resource) -> None:
     aws.make(net.ROUTE, {**route, "destinationCidrBlock": "192.168.0.0/16"})
     assert aws.replaced(made, gatewayId="igw-1", destinationCidrBlock="1.0.0.0/8") == ["destinationCidrBlock"]
     aws.refuses("InvalidVpcID.NotFound", "'vpc-0'", net.ROUTE_TABLE, {"vpcId": "vpc-0"})
+
+
+def test_a_route_stays_outside_of_its_own_network(aws: Aws, vpc: Resource) -> None:
+    internet, other = aws.gateway(vpc), aws.vpc("10.1.0.0/16", "other")
+    table = aws.make(net.ROUTE_TABLE, {"vpcId": vpc.id})
+    route = {"routeTableId": table.id, "destinationCidrBlock": ANYWHERE, "gatewayId": internet.id}
+    text = "is equal to or more specific than one of this VPC's CIDR blocks"
+    for block in ("10.0.0.0/16", "10.0.5.0/24"):
+        inside = {**route, "destinationCidrBlock": block}
+        aws.refuses("InvalidParameterValue", text, net.ROUTE, inside)
+    foreign = aws.make(net.IGW, {"vpcId": other.id}, "foreign")
+    text = f"route table {table.id} and network gateway {foreign.id} belong to different networks"
+    aws.refuses("InvalidParameterValue", text, net.ROUTE, {**route, "gatewayId": foreign.id})
+    away, _ = nat(aws, aws.subnet(other, "10.1.0.0/24"))
+    text = f"route table {table.id} and NAT gateway {away.id} belong to different networks"
+    through = {"routeTableId": table.id, "destinationCidrBlock": ANYWHERE, "natGatewayId": away.id}
+    aws.refuses("InvalidParameterValue", text, net.ROUTE, through)
+
+
+def test_a_subnet_moves_to_another_table_in_place(aws: Aws, vpc: Resource) -> None:
+    subnet = aws.subnet(vpc, "10.0.1.0/24")
+    one, two = (aws.make(net.ROUTE_TABLE, {"vpcId": vpc.id}, name) for name in ("one", "two"))
+    association = aws.make(ASSOCIATION, {"subnetId": subnet.id, "routeTableId": one.id})
+    assert aws.replaced(association, routeTableId=two.id) == []
+    aws.change(association, routeTableId=two.id)
+    text = "The routeTable ID 'rtb-0' does not exist"
+    aws.refuses_change("InvalidRouteTableID.NotFound", text, association, routeTableId="rtb-0")
+    foreign = aws.make(net.ROUTE_TABLE, {"vpcId": aws.vpc(name="other").id}, "foreign")
+    text = "belong to different networks"
+    aws.refuses_change("InvalidParameterValue", text, association, routeTableId=foreign.id)
 
 
 def test_a_subnet_has_one_route_table(aws: Aws, vpc: Resource) -> None:
@@ -265,15 +297,42 @@ def test_a_group_in_use_stays(aws: Aws, vpc: Resource) -> None:
     aws.delete(group)
 
 
-def test_endpoints(aws: Aws, vpc: Resource) -> None:
-    table = aws.make(net.ROUTE_TABLE, {"vpcId": vpc.id})
-    given = {"vpcId": vpc.id, "serviceName": f"com.amazonaws.{REGION}.s3", "routeTableIds": [table.id]}
-    wrong = "com.amazonaws.us-east-1.s3"
-    text = f"The Vpc Endpoint Service '{wrong}' does not exist"
-    aws.refuses("InvalidServiceName", text, ENDPOINT, {**given, "serviceName": wrong})
-    text = "The routeTable ID 'rtb-0' does not exist"
-    aws.refuses("InvalidRouteTableId.NotFound", text, ENDPOINT, {**given, "routeTableIds": ["rtb-0"]})
-    aws.refuses("InvalidVpcID.NotFound", "'vpc-0'", ENDPOINT, {**given, "vpcId": "vpc-0"})
-    endpoint = aws.make(ENDPOINT, given)
-    assert endpoint.outputs["state"] == "available"
-    assert aws.replaced(endpoint, routeTableIds=[], serviceName="x") == ["serviceName"]
+EDGE = "pl-22a6434b"
+
+
+def test_a_prefix_list_counts_as_all_it_may_hold(aws: Aws, vpc: Resource) -> None:
+    """CloudFront's list is 55 rules of 60: it fits once."""
+    group, code = aws.group(vpc), "RulesPerSecurityGroupLimitExceeded"
+    text = "The maximum number of rules per security group has been reached."
+    listed = aws.make(net.INGRESS, rule(group, prefixListId=EDGE))
+    second = rule(group, prefixListId=EDGE, fromPort=443, toPort=443)
+    aws.refuses(code, text, net.INGRESS, second)
+    aws.make(net.EGRESS, second)  # the other direction has a quota of its own
+    aws.change(listed, fromPort=443, toPort=443)  # in place it is still one
+    for port in range(1, 6):
+        aws.make(net.INGRESS, rule(group, cidrIpv4=ANYWHERE, fromPort=port, toPort=port))
+    aws.refuses(code, text, net.INGRESS, rule(group, cidrIpv4=ANYWHERE, fromPort=6, toPort=6))
+    aws.refuses(code, text, net.INGRESS, rule(group, referencedSecurityGroupId=group.id))
+    aws.make(net.INGRESS, rule(group, cidrIpv6="::/0"))  # so has the other family of addresses
+    text = "The prefix list ID 'pl-0' does not exist"
+    aws.refuses("InvalidPrefixListID.NotFound", text, net.EGRESS, rule(group, prefixListId="pl-0"))
+
+
+def test_descriptions_have_an_alphabet(aws: Aws, vpc: Resource) -> None:
+    text = "Invalid security group description."
+    given = {"vpcId": vpc.id, "name": "web", "description": "the internet's"}
+    aws.refuses("InvalidParameterValue", text, net.GROUP, given)
+    group = aws.make(net.GROUP, {**given, "description": "80/443 (HTTP)"})
+    text = "Invalid rule description."
+    wrong = rule(group, cidrIpv4=ANYWHERE, description="x" * 256)
+    aws.refuses("InvalidParameterValue", text, net.INGRESS, wrong)
+
+
+def test_the_default_group_is_adopted(aws: Aws, vpc: Resource) -> None:
+    default = aws.make(net.DEFAULT_GROUP, {"vpcId": vpc.id})
+    assert default.id == vpc.outputs["defaultSecurityGroupId"]
+    assert default.outputs["ingress"] == default.outputs["egress"] == []
+    aws.refuses("InvalidVpcID.NotFound", "'vpc-0'", net.DEFAULT_GROUP, {"vpcId": "vpc-0"})
+    aws.make(net.INGRESS, rule(default, cidrIpv4=ANYWHERE))  # a rule may name it, as any other
+    aws.delete(default)
+    aws.delete(vpc)  # it went with the network
