@@ -61,8 +61,8 @@ class AwsSite:
         return [name for name in (*ORDER, *others, *LAST) if name in self.ends]
 
     def paths(self, source: str, target: str) -> Sequence[Path]:
-        if source in OUTSIDE and target in OUTSIDE:
-            return []
+        if source == S3 or (source in OUTSIDE and target in OUTSIDE):
+            return []  # S3 answers and never asks; what is outside is not ours to tell
         found = [self._path(a, b) for a in self.ends[source] for b in self.ends[target]]
         if (source, target) == (INTERNET, CONTROL_PLANE):
             # The public endpoint is beside the interfaces in the VPC, and no security group is before it.
@@ -216,15 +216,15 @@ class AwsSite:
     # paths
 
     def _path(self, source: End, target: End) -> Path:
-        gates = [self._route(source, target)]
+        gates = self._policy_gates(source, target, "Egress")
+        gates += self._policy_gates(target, source, "Ingress")
         if target.subnet:
             gates.append(self._group_gate(target, source, aws.INGRESS))
         if source.subnet:
             gates.append(self._group_gate(source, target, aws.EGRESS))
         if target.prefix_list and target.urn:
             gates.append(Gate(target.urn, "S3 listens", (Permit(S3_PORTS, "", "80 and 443"),)))
-        gates += self._policy_gates(source, target, "Egress")
-        gates += self._policy_gates(target, source, "Ingress")
+        gates.append(self._route(source, target))
         return Path(tuple(gates))
 
     def _policy_gates(self, end: End, other: End, direction: Direction) -> list[Gate]:

@@ -109,9 +109,9 @@ def matrix(site: Site) -> list[Flow]:
 def compare(flows: Iterable[Flow], table: Sequence[Row]) -> list[Difference]:
     """Everything that is open without a row, and every row that is not (fully) open."""
     found: list[Difference] = []
-    pairs: set[tuple[str, str]] = set()
+    present: set[str] = set()
     for flow in flows:
-        pairs.add((flow.source, flow.target))
+        present |= {flow.source, flow.target}
         rows = [row for row in table if (row.source, row.target) == (flow.source, flow.target)]
         extra = flow.ports - union(row.ports for row in rows)
         if extra:
@@ -120,8 +120,8 @@ def compare(flows: Iterable[Flow], table: Sequence[Row]) -> list[Difference]:
         if lacking:
             found.append(Difference("missing", flow.source, flow.target, lacking, _closers(flow, lacking)))
     for row in table:
-        if row.required and (row.source, row.target) not in pairs:
-            cause = Cause("", f"the stack has no {row.source} or no {row.target}")
+        if row.required and (absent := {row.source, row.target} - present):
+            cause = Cause("", f"the stack has no {' and no '.join(sorted(absent))}")
             found.append(Difference("missing", row.source, row.target, row.ports, (cause,)))
     return found
 
