@@ -1,0 +1,15 @@
+"""The rules, by theme. Each says what holds, what to do when it does not, and how bad that is."""
+
+from __future__ import annotations
+
+from policy.rules.compute import COMPUTE
+from policy.rules.cost import COST
+from policy.rules.data import DATA
+from policy.rules.edge import EDGE
+from policy.rules.encryption import ENCRYPTION
+from policy.rules.identity import IDENTITIES
+from policy.rules.network import NETWORK
+from policy.rules.secrets import SECRETS
+from policy.rules.tags import TAGS
+
+RULES = [*NETWORK, *ENCRYPTION, *IDENTITIES, *SECRETS, *DATA, *COMPUTE, *EDGE, *TAGS, *COST]
