@@ -98,14 +98,15 @@ def possible_sku_pairs(resource: Resource) -> Iterator[str]:
     if resource.type in (AKS, POOL):
         pools = [resource.props] if resource.type == POOL else [*resource.each("agentPoolProfiles")]
         for pool in pools:
-            size = str(pool.get("vmSize"))
+            size, name = str(pool.get("vmSize")), pool.get("name")
+            name = name if isinstance(name, str) else resource.name
             if pool.get("mode") == "System" and size in TOO_SMALL:
                 yield f"a system pool needs two cores and 4 GB; {size} has less"
             count, low, high = pool.get("count"), pool.get("minCount"), pool.get("maxCount")
             if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-                yield f"the pool {pool.get('name')} has minCount {low:g} above maxCount {high:g}"
+                yield f"the pool {name} has minCount {low:g} above maxCount {high:g}"
             if is_on(pool.get("enableAutoScaling")) and (low is None or high is None):
-                yield f"the pool {pool.get('name')} scales by itself without minCount and maxCount (count {count})"
+                yield f"the pool {name} scales by itself without minCount and maxCount (count {count})"
     if resource.type == "aws:rds/instance:Instance":
         size = str(resource.get("instanceClass"))
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PerfInsights.Overview.Engines.html

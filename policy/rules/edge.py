@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.model import Resource, Severity, is_missing, on_resource
+from policy.model import Resource, Severity, is_missing, known, known_list, on_resource
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -26,10 +26,11 @@ def no_writes_to_an_origin_group(resource: Resource) -> Iterator[str]:
         *resource.each("orderedCacheBehaviors"),
     ]:
         methods = behaviour.get("allowedMethods")
-        writes = WRITES & set(methods if isinstance(methods, list) else ())
-        if behaviour.get("targetOriginId") in groups and writes:
-            where = behaviour.get("pathPattern") or "the default behaviour"
-            yield f"{where} sends {', '.join(sorted(writes))} to the group {behaviour.get('targetOriginId')}"
+        writes = WRITES & set(known_list(methods))
+        target = behaviour.get("targetOriginId")
+        if known(target) and target in groups and writes:
+            where = behaviour.get("pathPattern", "the default behaviour")
+            yield f"{where} sends {', '.join(sorted(writes))} to the group {target}"
 
 
 @on_resource(

@@ -140,7 +140,7 @@ def database_takes_tls_only(resource: Resource) -> Iterator[str]:
             yield "it uses AWS's default parameter group, which takes connections without TLS"
     if (
         resource.type == "azure-native:dbformysql:Configuration"
-        and str(resource.get("configurationName") or resource.get("name")) == "require_secure_transport"
+        and resource.get("configurationName") == "require_secure_transport"
         and known(resource.get("value"))
         and str(resource.get("value")).upper() != "ON"
     ):
