@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi_policy as pp
@@ -34,7 +34,7 @@ def plain(value: Any) -> Any:
         return int(value)  # protobuf knows one kind of number
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
-    if hasattr(value, "__getitem__") and hasattr(value, "__len__"):
+    if isinstance(value, Sequence):
         return [_item(value, index) for index in range(len(value))]
     return value
 
