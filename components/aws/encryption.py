@@ -67,6 +67,7 @@ def key_policy(account: str, region: str) -> str:
         },
         {
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+            # without its kms:Describe*, which carries no encryption context, so that the condition never let it.
             "Sid": "LogGroups",
             "Effect": "Allow",
             "Principal": {"Service": f"logs.{region}.amazonaws.com"},
@@ -75,11 +76,10 @@ def key_policy(account: str, region: str) -> str:
                 "kms:Decrypt*",
                 "kms:ReEncrypt*",
                 "kms:GenerateDataKey*",
-                "kms:Describe*",
             ],
             "Resource": "*",
             "Condition": {
-                "ArnLike": {
+                "StringLike": {
                     "kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"
                 }
             },
