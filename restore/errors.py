@@ -68,6 +68,10 @@ class CorruptBackup(Refused):
     """A stored backup is not what was written: a hash, a size or the format is wrong."""
 
 
+class WrongKey(Refused):
+    """A backup is encrypted for keys that we do not have, or the key of that id is another one."""
+
+
 class TargetNotEmpty(Refused):
     """The database to restore into has content and --replace was not given."""
 
