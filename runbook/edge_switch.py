@@ -1,10 +1,14 @@
 """The switch at the edge: the keys `mode`, `azureHost` and `epoch` of the key-value store, behind an ETag.
 
+`azureHost` is the gateway's name, with https:// before it where the gateway has a certificate for it; the router takes
+nothing else and would show the maintenance page.
+
 Writes are optimistic: the store refuses one that was prepared on an older state, so two operators cannot race.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +18,7 @@ from runbook.errors import PlanBError, Refused, UsageError
 
 MODES = ("aws", "azure", "maintenance")
 NO_HOST = "none"
+GATEWAY = re.compile(r"(https://)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ class EdgeSwitch:
                 resource="edge",
                 meaning="nothing was switched",
                 next_step="planb failover",
+            )
+        if mode == "azure" and not GATEWAY.fullmatch(host):
+            raise Refused(
+                f"{host!r} is no host name of a gateway",
+                resource="edge",
+                meaning="nothing was switched: the edge would show the maintenance page",
+                next_step="pulumi stack output gatewayHost -s dr, then planb failover",
             )
         puts = [
             {"Key": "mode", "Value": mode},

@@ -79,7 +79,7 @@ class Failback(Run):
         if not probes.wait_until(self._sites.aws_serves, timeout_s=30):
             raise Refused(
                 "AWS does not serve yet",
-                resource=f"http://{self._sites.prod['albDnsName']}",
+                resource=self._sites.origin_url,
                 meaning="Azure goes on serving; nothing was changed",
                 next_step="wait for AWS (planb status), then run the same command again",
             )

@@ -177,8 +177,7 @@ class Failover(Run):
         }
 
     def verify(self) -> dict[str, Any]:
-        host = self._memory["provision"]["gatewayHost"]
-        base = f"http://{host}"
+        base = probes.gateway_url(str(self._memory["provision"]["gatewayHost"]))
         if not probes.wait_until(lambda: probes.serving(base), timeout_s=VERIFY_TIMEOUT_S):
             last = probes.health(base)
             raise PlanBError(

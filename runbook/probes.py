@@ -37,6 +37,11 @@ def get(url: str, timeout: tuple[float, float] = TIMEOUT_S) -> Answer:
     )
 
 
+def gateway_url(host: str) -> str:
+    """Where a gateway answers: its name alone means plain HTTP, as the edge takes it."""
+    return host if host.startswith("https://") else f"http://{host}"
+
+
 def health(base_url: str) -> Answer:
     """The application's own health, database included."""
     return get(base_url.rstrip("/") + "/actuator/health")

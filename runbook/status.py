@@ -34,7 +34,7 @@ def gather(engine: Engine) -> dict[str, Any]:
     host = site.dr.get("gatewayHost")
     facts["azure"] = {
         "tier": tier,
-        "serves": probes.serving(f"http://{host}") if host else False,
+        "serves": probes.serving(probes.gateway_url(str(host))) if host else False,
         "location": site.dr.get("location"),
     }
     facts["backup"] = _backup(site)

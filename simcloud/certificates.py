@@ -6,6 +6,7 @@ import datetime as dt
 import ipaddress
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,23 @@ class Authority:
         files = self.issue(*names)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(files.cert, files.key)
+        return context
+
+    def sni_context(self, default: str, covered: Callable[[str], bool]) -> ssl.SSLContext:
+        """For a listener with many names: a certificate of the name asked for where `covered` says that there is one.
+
+        For any other name it is the one for `default`, which the client refuses as it would the cloud's.
+        """
+        context = self.server_context(default)
+        known: dict[str, ssl.SSLContext] = {}
+
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            if name and covered(name.lower()):
+                if name not in known:
+                    known[name] = self.server_context(name.lower())
+                connection.context = known[name]
+
+        context.sni_callback = choose  # type: ignore[assignment]
         return context
 
 

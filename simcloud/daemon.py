@@ -86,7 +86,7 @@ class Daemon:
         )
         self.cloud = Cloud(self.state, self.world, self.faults, self.clock)
         self.edge = Edge(self.state, self.network)
-        self.origins = Origins(self.state, clusters)
+        self.origins = Origins(self.state, clusters, self.network.authority)
         self.control = Control(self.cloud, self.faults, self._power, self._stopped.set)
         self._servers: list[Any] = []
         self._providers = ""
@@ -157,8 +157,9 @@ class Daemon:
         self.network.publish(f"{ACCOUNT}.{KVS_DOMAIN}", "127.0.0.1", front, region="global", tls=False)
         threading.Thread(target=self._loop.run_forever, name="edge", daemon=True).start()
         self.network.edge_endpoint = ("127.0.0.1", self._async(self.edge.start()))
-        port = self._async(self.origins.start())
-        self.network.alb_endpoint = self.network.appgw_endpoint = ("127.0.0.1", port)
+        plain, tls = self._async(self.origins.start())
+        self.network.alb_endpoint = self.network.appgw_endpoint = ("127.0.0.1", plain)
+        self.network.alb_tls_endpoint = ("127.0.0.1", tls)
         for service in (secrets, s3objects, sns, cloudwatch):
             service.rehydrate(self.state, self.world)
         self.world.mysql.start_all()

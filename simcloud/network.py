@@ -47,6 +47,7 @@ class Network:
         self.proxy_port = 0
         self.edge_endpoint: tuple[str, int] = ("127.0.0.1", 0)
         self.alb_endpoint: tuple[str, int] = ("127.0.0.1", 0)
+        self.alb_tls_endpoint: tuple[str, int] = ("127.0.0.1", 0)
         self.appgw_endpoint: tuple[str, int] = ("127.0.0.1", 0)
         self._subnet = self._own_subnet()
 
@@ -84,11 +85,16 @@ class Network:
     def unpublish(self, name: str) -> None:
         self._state.kv_delete(_NAMES, name.lower())
 
-    def resolve(self, name: str) -> Endpoint | None:
-        """The endpoint of a published name. Roles (`edge`, `alb`, `appgw` as host) follow our own listeners."""
+    def resolve(self, name: str, port: int | None = None) -> Endpoint | None:
+        """The endpoint of a published name. Roles (`edge`, `alb`, `appgw` as host) follow our own listeners.
+
+        Only a load balancer listens on two ports; other names have one, whatever port is asked for.
+        """
         entry = self._state.kv_get(_NAMES, name.lower())
         if entry is None:
             return None
+        if entry["host"] == "alb" and port == 443:
+            return Endpoint(*self.alb_tls_endpoint, entry["region"], tls=True)
         roles = {"edge": self.edge_endpoint, "alb": self.alb_endpoint, "appgw": self.appgw_endpoint}
         host, port = roles.get(entry["host"], (entry["host"], entry["port"]))
         return Endpoint(host, port, entry["region"], entry["tls"])
@@ -230,7 +236,7 @@ class Network:
     def _target(self, host: str, port: int) -> Endpoint | None:
         if host.startswith("127.") or host == "localhost":
             return Endpoint(host, port, "", False)
-        return self.resolve(host)
+        return self.resolve(host, port)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

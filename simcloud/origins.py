@@ -13,6 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
+from simcloud.aws.acm import CERTIFICATE, covers, names_of
+from simcloud.aws.route53 import RECORD
+from simcloud.certificates import Authority
 from simcloud.clusters import Clusters, Object, Workload
 from simcloud.kinds import CloudError, Resource
 from simcloud.state import State
@@ -36,21 +39,34 @@ class NoTarget(Exception):
 
 
 class Origins:
-    """Both balancers on one plain-HTTP listener, told apart by Host."""
+    """Both balancers on one plain-HTTP listener, told apart by Host; those with a certificate on a TLS listener too."""
 
-    def __init__(self, state: State, clusters: Clusters) -> None:
-        self._state, self._clusters = state, clusters
+    def __init__(self, state: State, clusters: Clusters, authority: Authority) -> None:
+        self._state, self._clusters, self._authority = state, clusters, authority
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="origin")
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> int:
+    async def start(self) -> tuple[int, int]:
+        """Its ports: plain and TLS."""
         app = web.Application(client_max_size=20 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        return int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        tls = self._authority.sni_context("*.elb.amazonaws.com", self.has_certificate)
+        ports: list[int] = []
+        for context in (None, tls):
+            site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
+            await site.start()
+            ports.append(int(site._server.sockets[0].getsockname()[1]))  # type: ignore[union-attr]
+        return ports[0], ports[1]
+
+    def has_certificate(self, host: str) -> bool:
+        """Whether a listener has an issued certificate for this name."""
+        for listener in self._state.find(LISTENER, status="ready"):
+            certificate = self._state.by_id(CERTIFICATE, str(listener.inputs.get("certificateArn")))
+            if certificate and covers(names_of(certificate.inputs), host):
+                return True
+        return False
 
     async def stop(self) -> None:
         if self._runner:
@@ -61,30 +77,51 @@ class Origins:
         body = await request.read()
         loop = asyncio.get_running_loop()
         host, headers = request.host.split(":")[0].lower(), dict(request.headers)
+        port = 443 if request.secure else 80
         status, answer_headers, content = await loop.run_in_executor(
-            self._pool, self.answer, host, request.method, request.path_qs, headers, body
+            self._pool, self.answer, host, port, request.method, request.path_qs, headers, body
         )
         return web.Response(status=status, headers=answer_headers, body=content)
 
-    def answer(self, host: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        """One request at the balancer with this name."""
+    def answer(
+        self, host: str, port: int, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> Answer:
+        """One request at the balancer with this name, or with a record that is an alias of it."""
         try:
-            for balancer in self._state.find(LB, status="ready", dnsName=host):
-                return self._alb(balancer, method, path, headers, body)
+            for balancer in self._state.find(LB, status="ready", dnsName=self._canonical(host)):
+                return self._alb(balancer, host, port, method, path, headers, body)
             return self._gateway(host, headers).handle(method, path, body)
         except NoTarget as error:
             return error.status, {"Content-Type": "text/plain"}, str(error).encode()
 
     # -- ALB --
 
+    def _canonical(self, host: str) -> str:
+        for record in self._state.find(RECORD, status="ready", type="A"):
+            if str(record.inputs["name"]).rstrip(".").lower() == host:
+                for alias in record.inputs.get("aliases") or []:
+                    return str(alias["name"]).rstrip(".").removeprefix("dualstack.")
+        return host
+
     def _alb(
-        self, balancer: Resource, method: str, path: str, headers: dict[str, str], body: bytes
+        self,
+        balancer: Resource,
+        host: str,
+        port: int,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
     ) -> Answer:
         listeners = self._state.find(LISTENER, status="ready", loadBalancerArn=balancer.get("arn"))
-        listener = next((item for item in listeners if int(item.get("port", 0)) in (80, 443)), None)
+        listener = next((item for item in listeners if int(item.get("port", 0)) == port), None)
         if listener is None:
-            raise NoTarget(502, "connection refused: the load balancer has no listener")
+            raise NoTarget(502, f"connection refused: the load balancer has no listener on port {port}")
         action = self._action(listener, headers)
+        if action["type"] == "redirect":
+            to = action["redirect"]
+            place = f"{str(to.get('protocol', 'HTTPS')).lower()}://{host}:{to.get('port', port)}{path}"
+            return int(str(to["statusCode"]).removeprefix("HTTP_")), {"Location": place}, b""
         if action["type"] == "fixed-response":
             fixed = action["fixedResponse"]
             return (

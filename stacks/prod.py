@@ -10,16 +10,20 @@ import pulumi_aws as aws
 from components.aws.autoscaler import Autoscaler, AutoscalerArgs
 from components.aws.backup_host import BackupHost, BackupHostArgs
 from components.aws.balancer import Balancer, BalancerArgs
+from components.aws.certificates import Certificate, CertificateArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
-from components.aws.edge import Edge, EdgeArgs
+from components.aws.dns import Dns, DnsArgs, Names, origin_host
+from components.aws.edge import Edge, EdgeArgs, OwnDomain
 from components.aws.encryption import OperationsKey, OperationsKeyArgs
 from components.aws.endpoints import Endpoints, EndpointsArgs
 from components.aws.flow_logs import FlowLogs, FlowLogsArgs
 from components.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
+from components.aws.logs import AccessLogs, AccessLogsArgs, EdgeLogs, EdgeLogsArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
+from components.aws.waf import Firewall, FirewallArgs
 from components.workload import Workload, WorkloadArgs
 from stacks.settings import NONE, Settings
 
@@ -118,6 +122,8 @@ def deploy(settings: Settings) -> None:
         ),
         everything,
     )
+    logs = AccessLogs("logs", AccessLogsArgs(project=project, protect=settings.protectData), opts)
+    domain = settings.domain if settings.domain != NONE else None
     balancer = Balancer(
         "balancer",
         BalancerArgs(
@@ -125,17 +131,50 @@ def deploy(settings: Settings) -> None:
             vpc_id=network.vpc_id,
             subnet_ids=network.subnets["public"],
             security_group_id=groups["alb"],
+            log_bucket=logs.bucket,
+            protect=settings.protectData,
+            certificate_arn=_certificate("origin", settings, opts, origin_host(domain)) if domain else None,
         ),
         opts,
+    )
+    firewall = (
+        Firewall("firewall", FirewallArgs(project=project, kms_key_arn=edge_operations_key.arn), opts)
+        if settings.waf
+        else None
     )
     edge = Edge(
         "edge",
         EdgeArgs(
             project=project,
             router=(ROOT / "edge" / "router.js").read_text(encoding="utf-8"),
+            health=(ROOT / "edge" / "health.js").read_text(encoding="utf-8"),
             alb_dns_name=balancer.dns_name,
             origin_key=balancer.origin_key,
             static_site_host=standby.require_output("staticSiteHost"),
+            own=_own_domain(domain, settings, opts) if domain else None,
+            web_acl_arn=firewall.arn if firewall else None,
+        ),
+        opts,
+    )
+    EdgeLogs(
+        "edge-logs",
+        EdgeLogsArgs(project=project, distribution_arn=edge.distribution_arn, bucket_arn=logs.arn),
+        opts,
+    )
+    dns = Dns(
+        "dns",
+        DnsArgs(
+            project=project,
+            distribution_domain=edge.domain_name,
+            distribution_zone_id=edge.zone_id,
+            names=Names(
+                domain=domain,
+                zone_id=settings.hostedZoneId,
+                balancer_dns_name=balancer.dns_name,
+                balancer_zone_id=balancer.zone_id,
+            )
+            if domain
+            else None,
         ),
         opts,
     )
@@ -205,10 +244,16 @@ def deploy(settings: Settings) -> None:
         in_cluster,
     )
     outputs = {
-        "edgeUrl": pulumi.Output.concat("https://", edge.domain_name),
+        "edgeUrl": pulumi.Output.concat("https://", domain or edge.domain_name),
         "distributionId": edge.distribution_id,
         "keyValueStoreArn": edge.store_arn,
         "albDnsName": balancer.dns_name,
+        "originUrl": f"https://{origin_host(domain)}"
+        if domain
+        else pulumi.Output.concat("http://", balancer.dns_name),
+        "healthCheckId": dns.health_check_id,
+        "webAclArn": firewall.arn if firewall else NONE,
+        "accessLogBucket": logs.bucket,
         # The runbook asks AWS past the edge, and the load balancer answers only with this.
         "originKey": pulumi.Output.secret(balancer.origin_key),
         "databaseHost": database.host,
@@ -225,3 +270,21 @@ def deploy(settings: Settings) -> None:
     }
     for name, value in outputs.items():
         pulumi.export(name, value)
+
+
+def _certificate(
+    name: str, settings: Settings, opts: pulumi.ResourceOptions, host: str
+) -> pulumi.Output[str]:
+    args = CertificateArgs(
+        domain=host,
+        zone_id=settings.hostedZoneId,
+        region=EDGE_REGION if name == "viewer" else None,
+    )
+    return Certificate(f"{name}-certificate", args, opts).arn
+
+
+def _own_domain(domain: str, settings: Settings, opts: pulumi.ResourceOptions) -> OwnDomain:
+    """The bank's own certificate where it has one, else one that the program asks for."""
+    given = settings.certificateArn
+    arn = given if given != NONE else _certificate("viewer", settings, opts, domain)
+    return OwnDomain(domain=domain, certificate_arn=arn, origin_host=origin_host(domain))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from simcloud.aws.responseheaders import headers_of
+
 Config = dict[str, Any]
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
 ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
@@ -97,6 +99,17 @@ def origin_headers(behaviour: Config, origin: Config, viewer: dict[str, str], cl
     headers["Via"] = "1.1 simcloud.cloudfront.net (CloudFront)"
     headers |= own
     return headers
+
+
+def viewer_headers(policy: Config | None, headers: dict[str, str]) -> dict[str, str]:
+    """The origin's headers with those of a response headers policy; without `override` the origin's own go first."""
+    found = dict(headers)
+    for name, value, override in headers_of(policy):
+        own = next((key for key in found if key.lower() == name.lower()), None)
+        if own is None or override:
+            found.pop(own or "", None)
+            found[name] = value
+    return found
 
 
 def event(

@@ -21,6 +21,7 @@ from simcloud.network import Endpoint, Network
 from simcloud.state import State
 
 DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
+HEADERS_POLICY = "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
 FUNCTION = "aws:cloudfront/function:Function"
 MAX_BODY = 20 * 2**20
 _DROPPED = {"content-length", "transfer-encoding", "connection", "content-encoding", "keep-alive"}
@@ -49,7 +50,7 @@ class Edge:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        context = self._network.authority.server_context("*.cloudfront.net")
+        context = self._network.authority.sni_context("*.cloudfront.net", self._has_certificate)
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         return int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
@@ -62,6 +63,11 @@ class Edge:
         await self._functions.stop()
 
     # -- one viewer request --
+
+    def _has_certificate(self, host: str) -> bool:
+        """An alias: simcloud's rules let a distribution have it only with a certificate that covers it."""
+        found = self._distribution(host)
+        return found is not None and host in (found.inputs.get("aliases") or [])
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         host = (request.host or "").split(":")[0].lower()
@@ -112,7 +118,13 @@ class Edge:
         if custom:
             return await self._error_page(config, custom)
         mark = "Error from cloudfront" if status >= 400 else "Miss from cloudfront"
-        return self._answer(status, content, {**answer_headers, "X-Cache": mark})
+        shown = behaviours.viewer_headers(self._policy(behaviour), answer_headers)
+        return self._answer(status, content, {**shown, "X-Cache": mark})
+
+    def _policy(self, behaviour: dict[str, Any]) -> dict[str, Any] | None:
+        """The behaviour's own response headers policy; what AWS's managed ones add is not known here."""
+        found = self._state.by_id(HEADERS_POLICY, str(behaviour.get("responseHeadersPolicyId")))
+        return found.inputs if found else None
 
     async def _run(self, function_arn: str, request: web.Request, host: str) -> dict[str, Any]:
         function = next((f for f in self._state.find(FUNCTION) if f.get("arn") == function_arn), None)
@@ -145,7 +157,8 @@ class Edge:
             return self._answer(
                 code, b"The request could not be satisfied.", {"X-Cache": "Error from cloudfront"}
             )
-        return self._answer(status, content, {**answer_headers, "X-Cache": "Error from cloudfront"})
+        shown = behaviours.viewer_headers(self._policy(behaviour), answer_headers)
+        return self._answer(status, content, {**shown, "X-Cache": "Error from cloudfront"})
 
     # -- origins --
 
@@ -154,8 +167,9 @@ class Edge:
     ) -> tuple[int, dict[str, str], bytes]:
         """Asks the origin. 502: it refused or broke off, 504: it did not answer within the origin's timeouts."""
         domain = str(origin["domainName"])
-        endpoint = self._network.resolve(domain)
         custom = origin.get("customOriginConfig") or {}
+        secure = custom.get("originProtocolPolicy") == "https-only"
+        endpoint = self._network.resolve(domain, 443 if secure else 80)
         attempts = int(origin.get("connectionAttempts") or 3)
         connect_s = float(origin.get("connectionTimeout") or 10)
         read_s = float(custom.get("originReadTimeout") or 30)

@@ -167,8 +167,18 @@ class Cloud(mocks.Mocks):
                 "masterUserSecrets": [{"secretArn": "arn:secret:master"}],
             },
             "LaunchTemplate": {"latestVersion": 1},
-            "LoadBalancer": {"dnsName": "blue-alb.elb.amazonaws.com"},
-            "Distribution": {"domainName": "d1.cloudfront.net"},
+            "LoadBalancer": {"dnsName": "blue-alb.elb.amazonaws.com", "zoneId": "ZALB"},
+            "Distribution": {"domainName": "d1.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"},
+            "Certificate": {
+                "domainValidationOptions": [
+                    {
+                        "resourceRecordName": "_p.example.com.",
+                        "resourceRecordType": "CNAME",
+                        "resourceRecordValue": "_v.acm-validations.aws.",
+                    }
+                ]
+            },
+            "Record": {"fqdn": "proof.example.com"},
             "Key": {"keyId": "key-id"},
             "Eip": {"allocationId": "eipalloc-1"},
             "Vpc": {"ownerId": "123456789012"},

@@ -6,7 +6,6 @@ import base64
 import configparser
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -15,11 +14,8 @@ import pytest
 import yaml
 
 from components.aws.backup_host import UNIT, BackupHost, BackupHostArgs, user_data
-from components.aws.edge import ALL_METHODS, Edge, EdgeArgs
 
 from .conftest import Recorded, Run
-
-ROUTER = (Path(__file__).parents[3] / "edge" / "router.js").read_text(encoding="utf-8")
 
 
 def in_stack(make: Callable[[pulumi.ResourceOptions], object]) -> Callable[[], None]:
@@ -27,80 +23,6 @@ def in_stack(make: Callable[[pulumi.ResourceOptions], object]) -> Callable[[], N
         make(pulumi.ResourceOptions(provider=aws.Provider("aws", region="ap-northeast-2")))
 
     return program
-
-
-@pytest.fixture
-def edge(run: Run, preview: bool) -> Recorded:
-    def make(opts: pulumi.ResourceOptions) -> None:
-        args = EdgeArgs(
-            project="blue",
-            router=ROUTER,
-            alb_dns_name="blue-alb.elb.amazonaws.com",
-            origin_key=pulumi.Output.secret("canary-key"),
-            static_site_host="bloberry01.z12.web.core.windows.net",
-        )
-        Edge("edge", args, opts)
-
-    return run(in_stack(make), preview=preview)
-
-
-class TestEdge:
-    def test_every_method_is_taken_and_none_is_cached(self, edge: Recorded) -> None:
-        default = edge.one("Distribution")["defaultCacheBehavior"]
-        assert sorted(default["allowedMethods"]) == sorted(ALL_METHODS)
-        assert set(ALL_METHODS) == {"GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"}
-        assert default["cachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
-        assert default["viewerProtocolPolicy"] == "redirect-to-https"
-
-    def test_no_origin_group(self, edge: Recorded) -> None:
-        """CloudFront refuses writes on a behaviour whose target is one."""
-        distribution = edge.one("Distribution")
-        assert not distribution.inputs.get("originGroups")
-        origins = {origin["originId"] for origin in distribution["origins"]}
-        assert origins == {"aws-alb", "azure-static"}
-        behaviours = [distribution["defaultCacheBehavior"], *distribution["orderedCacheBehaviors"]]
-        assert {behaviour["targetOriginId"] for behaviour in behaviours} == origins
-
-    def test_the_runbooks_keys_are_left_alone(self, edge: Recorded) -> None:
-        keys = {item["key"]: item for item in edge.all("KeyvaluestoreKey")}
-        assert {key: item["value"] for key, item in keys.items()} == {
-            "mode": "aws",
-            "azureHost": "none",
-            "epoch": "1",
-        }
-        assert all(item.ignored == ("value",) for item in keys.values())
-
-    def test_a_dead_origin_shows_the_page(self, edge: Recorded) -> None:
-        distribution = edge.one("Distribution")
-        responses = {item["errorCode"]: item for item in distribution["customErrorResponses"]}
-        assert responses.keys() == {502, 503, 504}
-        for item in responses.values():
-            assert item["responseCode"] == 503
-            assert item["responsePagePath"] == "/maintenance/index.html"
-            assert item["errorCachingMinTtl"] == 0
-        (behaviour,) = distribution["orderedCacheBehaviors"]
-        assert behaviour["pathPattern"] == "/maintenance/*"
-        assert behaviour["targetOriginId"] == "azure-static"  # the page must not come from what is dead
-        assert not behaviour.get("functionAssociations")
-
-    def test_within_ten_seconds(self, edge: Recorded) -> None:
-        for origin in edge.one("Distribution")["origins"]:
-            assert origin["connectionAttempts"] * origin["connectionTimeout"] <= 10
-            assert origin["customOriginConfig"]["originReadTimeout"] <= 10
-
-    def test_origins(self, edge: Recorded) -> None:
-        origins = {origin["originId"]: origin for origin in edge.one("Distribution")["origins"]}
-        (header,) = origins["aws-alb"]["customHeaders"]
-        assert header == {"name": "X-PlanB-Origin-Key", "value": "canary-key"}
-        assert "customHeaders" not in origins["azure-static"]  # AWS's key is not told to Azure
-        assert origins["azure-static"]["customOriginConfig"]["originProtocolPolicy"] == "https-only"
-
-    def test_the_router_runs_on_every_request(self, edge: Recorded) -> None:
-        function = edge.one("Function")
-        assert function["code"] == ROUTER and function["publish"] is True
-        assert function["runtime"] == "cloudfront-js-2.0"
-        (association,) = edge.one("Distribution")["defaultCacheBehavior"]["functionAssociations"]
-        assert association["eventType"] == "viewer-request"
 
 
 def backup_args(**more: Any) -> BackupHostArgs:

@@ -22,7 +22,10 @@ COMPONENTS = {
         "planb:aws:LoadBalancerController": set(),
         "planb:aws:Autoscaler": set(),
         "planb:aws:Balancer": {"dnsName", "targetGroupArn"},
+        "planb:aws:AccessLogs": {"bucket"},
         "planb:aws:Edge": {"domainName", "storeArn"},
+        "planb:aws:EdgeLogs": set(),
+        "planb:aws:Dns": {"healthCheckId"},
         "planb:aws:BackupHost": {"tag"},
         "planb:index:Workload": set(),
     },
@@ -52,6 +55,7 @@ UNTAGGED = {
     "aws:cloudfront/function:Function",
     "aws:cloudfront/keyValueStore:KeyValueStore",
     "aws:cloudfront/keyvaluestoreKey:KeyvaluestoreKey",
+    "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
@@ -60,6 +64,11 @@ UNTAGGED = {
     "aws:kms/alias:Alias",
     "aws:secretsmanager/secretPolicy:SecretPolicy",
     "aws:secretsmanager/secretRotation:SecretRotation",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -149,7 +158,8 @@ def test_names_on_aws(run: Run) -> None:
         ("LoadBalancer", "name"): "green-alb",
         ("TargetGroup", "name"): "green-web",
         ("KeyValueStore", "name"): "green-site",
-        ("Function", "name"): "green-router",
+        ("ResponseHeadersPolicy", "name"): "green-security-headers",
+        ("LogDeliverySource", "name"): "green-edge",
         ("Group", "name"): "green-backup",
         ("InstanceProfile", "name"): "green-backup",
         ("eks:index:Cluster", "name"): "green-eks",
@@ -157,6 +167,7 @@ def test_names_on_aws(run: Run) -> None:
     }
     for (kind, key), name in names.items():
         assert recorded.one(kind)[key] == name
+    assert {item["name"] for item in recorded.all("Function")} == {"green-router", "green-health"}
     groups = {item["name"] for item in recorded.all("SecurityGroup")}
     assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup", "endpoints")}
     secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from runbook.edge_switch import EdgeState, EdgeSwitch
+from runbook import probes
+from runbook.edge_switch import GATEWAY, EdgeState, EdgeSwitch
 from runbook.errors import PlanBError, Refused, UsageError
 
 
@@ -63,9 +66,9 @@ def test_what_is_stored_is_read(store: KeyValueStore) -> None:
 
 def test_all_three_keys_go_in_one_write_on_the_version_read(store: KeyValueStore) -> None:
     switch = EdgeSwitch("arn")
-    after = switch.write(switch.read(), mode="azure", epoch=4, azure_host="gw")
-    assert store.puts == [{"etag": "E1", "mode": "azure", "azureHost": "gw", "epoch": "4"}]
-    assert after == switch.read() == EdgeState("azure", "gw", 4, "E2")
+    after = switch.write(switch.read(), mode="azure", epoch=4, azure_host="gw.example")
+    assert store.puts == [{"etag": "E1", "mode": "azure", "azureHost": "gw.example", "epoch": "4"}]
+    assert after == switch.read() == EdgeState("azure", "gw.example", 4, "E2")
 
 
 def test_without_a_host_the_known_one_stays(store: KeyValueStore) -> None:
@@ -90,6 +93,8 @@ def test_somebody_was_faster(store: KeyValueStore) -> None:
         ({"mode": "gcp", "epoch": 4}, UsageError, "unknown mode 'gcp'"),
         ({"mode": "aws", "epoch": 2}, Refused, "epoch 2 is older than 3"),
         ({"mode": "azure", "epoch": 4}, Refused, "no gateway is known"),
+        ({"mode": "azure", "epoch": 4, "azure_host": "gw"}, Refused, "'gw' is no host name of a gateway"),
+        ({"mode": "azure", "epoch": 4, "azure_host": "http://gw.example"}, Refused, "is no host name"),
     ],
 )
 def test_wrong_writes_never_reach_the_store(
@@ -99,6 +104,20 @@ def test_wrong_writes_never_reach_the_store(
     with pytest.raises(kind, match=says):
         switch.write(switch.read(), **change)
     assert store.puts == []
+
+
+def test_a_gateway_with_a_certificate(store: KeyValueStore) -> None:
+    switch = EdgeSwitch("arn")
+    switch.write(switch.read(), mode="azure", epoch=4, azure_host="https://gw.example")
+    assert store.keys["azureHost"] == "https://gw.example"
+    assert probes.gateway_url("https://gw.example") == "https://gw.example"
+    assert probes.gateway_url("gw.example") == "http://gw.example"
+
+
+def test_the_router_takes_the_same_names() -> None:
+    router = (Path(__file__).parents[3] / "edge" / "router.js").read_text(encoding="utf-8")
+    (found,) = re.findall(r"^var GATEWAY = /\^(.*)\$/;$", router, re.M)
+    assert found.replace(r"\/", "/") == GATEWAY.pattern
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_an_update_shows_what_a_person_wants_to_see(clouds: Clouds, monkeypatch:
     assert failed.is_set()
 
 
-@pytest.mark.parametrize(("answer", "serves"), [(200, True), (403, False), (503, False), (None, False)])
+@pytest.mark.parametrize(("answer", "serves"), [(200, True), (301, False), (403, False), (None, False)])
 def test_aws_is_asked_past_the_edge(
     monkeypatch: pytest.MonkeyPatch, answer: int | None, serves: bool
 ) -> None:
@@ -125,6 +125,10 @@ def test_aws_is_asked_past_the_edge(
     assert asked["url"] == "http://alb/actuator/health"
     assert asked["headers"] == {"X-PlanB-Origin-Key": "k"}
     assert sum(asked["timeout"]) <= 10
+    assert asked["allow_redirects"] is False
+    site.prod["originUrl"] = "https://origin-aws.bank.example.com"
+    site.aws_serves()
+    assert asked["url"] == "https://origin-aws.bank.example.com/actuator/health"
 
 
 def _clouds(patch: pytest.MonkeyPatch) -> Clouds:

@@ -82,6 +82,31 @@ def test_custom_error_responses() -> None:
     assert edge.error_response({}, 502) is None
 
 
+def test_headers_that_a_policy_adds() -> None:
+    security = {
+        "strictTransportSecurity": {
+            "accessControlMaxAgeSec": 60,
+            "includeSubdomains": True,
+            "preload": True,
+            "override": True,
+        },
+        "contentTypeOptions": {"override": True},
+        "frameOptions": {"frameOption": "DENY", "override": True},
+        "referrerPolicy": {"referrerPolicy": "no-referrer", "override": False},
+        "contentSecurityPolicy": {"contentSecurityPolicy": "default-src 'self'", "override": False},
+    }
+    origin = {"x-frame-options": "SAMEORIGIN", "Referrer-Policy": "origin", "Server": "x"}
+    assert edge.viewer_headers({"securityHeadersConfig": security}, origin) == {
+        "Server": "x",
+        "Strict-Transport-Security": "max-age=60; includeSubDomains; preload",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "origin",
+        "Content-Security-Policy": "default-src 'self'",
+    }
+    assert edge.viewer_headers(None, origin) == origin
+
+
 def test_an_updated_origin_inherits_what_is_not_given() -> None:
     assigned = {
         "originId": "aws",
