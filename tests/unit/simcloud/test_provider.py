@@ -134,11 +134,11 @@ def refused(call: Any, *args: Any, **kwargs: Any) -> tuple[grpc.StatusCode, str]
 
 
 def test_a_type_that_is_not_modelled_is_refused(engine: Any) -> None:
-    queue = "aws:sqs/queue:Queue"
-    expected = (grpc.StatusCode.INVALID_ARGUMENT, f"simcloud does not model {queue}")
-    assert refused(check, engine, queue, {}) == expected
-    assert refused(create, engine, queue, {}) == expected
-    assert refused(delete, engine, queue, "q") == expected
+    broker = "aws:mq/broker:Broker"
+    expected = (grpc.StatusCode.INVALID_ARGUMENT, f"simcloud does not model {broker}")
+    assert refused(check, engine, broker, {}) == expected
+    assert refused(create, engine, broker, {}) == expected
+    assert refused(delete, engine, broker, "b") == expected
     code, text = refused(engine.Invoke, provider_pb2.InvokeRequest(tok="aws:ec2/getAmi:getAmi"))
     assert code == grpc.StatusCode.INVALID_ARGUMENT
     assert text == "simcloud does not model the function aws:ec2/getAmi:getAmi"
