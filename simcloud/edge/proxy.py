@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
@@ -86,6 +87,7 @@ class Edge:
         body = await request.read()
         origin = behaviours.origin_by_id(config, str(behaviour["targetOriginId"]))
         assert origin is not None, "simcloud's rules refuse a behaviour without its origin"
+        query = f"?{request.query_string}" if request.query_string else ""
         function = behaviours.function_of(behaviour)
         if function:
             try:
@@ -97,6 +99,9 @@ class Edge:
             if "statusCode" in result:
                 return self._generated(result)
             path = str(result.get("uri", path))
+            asked = {name: item["value"] for name, item in (result.get("querystring") or {}).items()}
+            if asked != dict(request.query):
+                query = f"?{urlencode(asked)}" if asked else ""
             change = outcome.get("origin") or {}
             if "select" in change:
                 selected = behaviours.origin_by_id(config, str(change["select"]))
@@ -107,7 +112,6 @@ class Edge:
                 origin = selected
             elif "update" in change:
                 origin = behaviours.updated_origin(origin, change["update"])
-        query = f"?{request.query_string}" if request.query_string else ""
         headers = behaviours.origin_headers(
             behaviour, origin, dict(request.headers), request.remote or "127.0.0.1"
         )
