@@ -33,6 +33,8 @@ KEPT = {
     "aws:cloudfront/distribution:Distribution",
     "aws:cloudfront/keyValueStore:KeyValueStore",
     "aws:cloudfront/keyvaluestoreKey:KeyvaluestoreKey",
+    "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",
+    "kubernetes:helm.sh/v3:Release",
     "random:index/randomPassword:RandomPassword",
     "azure-native:resources:ResourceGroup",
     "azure-native:network:VirtualNetwork",

@@ -167,6 +167,11 @@ class Cloud(mocks.Mocks):
                 "masterUserSecrets": [{"secretArn": "arn:secret:master"}],
             },
             "LaunchTemplate": {"latestVersion": 1},
+            "Cluster": {
+                "endpoint": "https://eks",
+                "identities": [{"oidcs": [{"issuer": "https://oidc/id"}]}],
+                "certificateAuthority": {"data": ""},
+            },
             "LoadBalancer": {"dnsName": "blue-alb.elb.amazonaws.com", "zoneId": "ZALB"},
             "Distribution": {"domainName": "d1.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"},
             "Certificate": {

@@ -13,9 +13,10 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from components.aws import addons
-from components.aws.autoscaler import IMAGES, Autoscaler, AutoscalerArgs
+from components.aws.autoscaler import IMAGES, Autoscaler, AutoscalerArgs, statements_for
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
+from tests import iam
 
 from .conftest import ACCOUNT, KUBECONFIG, Made, Recorded, Run
 
@@ -275,6 +276,34 @@ class TestPermissions:
         change = [s for s in policies(made)["lb-controller-role"] if s["Resource"] != "*"]
         actions = ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
         assert change == [{"Effect": "Allow", "Action": actions, "Resource": TARGETS}]
+
+    def test_the_agent_writes_to_its_own_log_groups(self) -> None:
+        groups = "arn:aws:logs:ap-northeast-2:123456789012:log-group:"
+        mine = f"{groups}/aws/containerinsights/blue-eks/application"
+        documents = [{"Version": "2012-10-17", "Statement": addons.agent_statements([mine])}]
+        put, create = "logs:PutLogEvents", "logs:CreateLogStream"
+        assert iam.decide(documents, put, f"{mine}:log-stream:pod") == iam.ALLOWED
+        assert iam.decide(documents, create, f"{mine}:*") == iam.ALLOWED
+        other = f"{groups}/aws/eks/blue-eks/cluster"
+        assert iam.decide(documents, put, f"{other}:log-stream:audit") == iam.IMPLICIT
+        assert iam.decide(documents, create, other) == iam.IMPLICIT
+        assert iam.decide(documents, "logs:DeleteLogGroup", mine) == iam.IMPLICIT
+        for namespace, answer in (("ContainerInsights", iam.ALLOWED), ("PlanB", iam.IMPLICIT)):
+            asked = {"cloudwatch:namespace": namespace}
+            assert iam.decide(documents, "cloudwatch:PutMetricData", "*", asked) == answer
+
+    def test_the_autoscaler_as_iam_sees_it(self) -> None:
+        documents = [{"Version": "2012-10-17", "Statement": statements_for(ARN)}]
+        change = "autoscaling:SetDesiredCapacity"
+        group = (
+            f"arn:aws:autoscaling:ap-northeast-2:{ACCOUNT}:autoScalingGroup:1-2:autoScalingGroupName/eks-web"
+        )
+        for owner, answer in (("blue-eks", iam.ALLOWED), ("other-eks", iam.IMPLICIT)):
+            tagged = {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{owner}": "owned"}
+            assert iam.decide(documents, change, group, tagged) == answer
+        nodes = ARN.replace(":cluster/", ":nodegroup/") + "/blue-web/1-2"
+        assert iam.decide(documents, "eks:DescribeNodegroup", nodes) == iam.ALLOWED
+        assert iam.decide(documents, "eks:UpdateNodegroupConfig", nodes) == iam.IMPLICIT
 
     def test_people(self, made: Recorded) -> None:
         granted = {
