@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -121,13 +122,16 @@ def endpoint(bill: Bill, it: Resource) -> Iterator[Line]:
 
 @priced("azure-native:containerinstance:ContainerGroup")
 def group(bill: Bill, it: Resource) -> Iterator[Line]:
-    """Runs for one restore; a finished group with restartPolicy Never is not billed."""
-    hours = bill.usage.restore_hours
+    """A restore's runs for one restore, and is not billed when it has finished; the warm standby's feeder never ends."""
     wants = [one["resources"]["requests"] for one in it.items("containers")]
-    cpu, memory = (sum(float(want[name]) for want in wants) for name in ("cpu", "memoryInGB"))
-    for label, amount, item in (("vCPU", cpu, "vcpu"), ("memory", memory, "gb")):
-        made = bill.line(it, "around", f"restore job's {label}", amount * hours, f"azure.container.{item}")
-        # Hours of one restore, not of a month.
-        yield Line(
-            made.resource, made.kind, made.row, made.label, made.quantity, made.unit, month_usd=made.hour_usd
+    once = it.get("restartPolicy") == "Never"
+    for label, name, item in (("vCPU", "cpu", "vcpu"), ("GB of memory", "memoryInGB", "gb")):
+        count = sum(float(want[name]) for want in wants)
+        if not once:
+            yield bill.line(it, "around", f"{label} of a job", count, f"azure.container.{item}")
+            continue
+        made = bill.line(
+            it, "around", f"{label} of a restore", count * bill.usage.restore_hours, f"azure.container.{item}"
         )
+        # Hours of one restore, not of a month.
+        yield dataclasses.replace(made, hour_usd=0.0, month_usd=made.hour_usd)

@@ -13,6 +13,7 @@ from typing import Any
 from runbook.cost import walk
 from runbook.cost.model import HOURS, Line, Sheet, Unpriced, amount
 from runbook.cost.snapshot import STALE_DAYS, Snapshot
+from runbook.cost.state import STACK
 from runbook.cost.usage import Usage
 
 STANDBY_BUDGET_USD = 10.0
@@ -72,6 +73,8 @@ class Site:
     tables: list[Table] = field(default_factory=list[Table])
     unpriced: list[Unpriced] = field(default_factory=list[Unpriced])
     notes: list[str] = field(default_factory=list[str])
+    always_on: bool = False
+    """A warm standby: what the seed calls activated runs all the time."""
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
@@ -91,11 +94,17 @@ class Report:
 
     @property
     def standby_month_usd(self) -> float | None:
-        return self._of("standby", lambda table: table.usd)
+        """What waits for a disaster: of a warm standby that is all of it."""
+        for site in self.sites:
+            standby, active = site.table("standby"), site.table("activated")
+            if standby is not None:
+                return standby.usd + (active.usd if active and site.always_on else 0.0)
+        return None
 
     @property
     def activated_hour_usd(self) -> float | None:
-        return self._of("activated", lambda table: table.hour_usd)
+        found = (site.table("activated") for site in self.sites)
+        return next((table.hour_usd for table in found if table is not None), None)
 
     @property
     def extended_usd(self) -> float:
@@ -112,10 +121,6 @@ class Report:
     @property
     def stale(self) -> bool:
         return self.age_days > STALE_DAYS
-
-    def _of(self, key: str, value: Any) -> float | None:
-        found = [table for site in self.sites for table in site.tables if table.key == key]
-        return float(value(found[0])) if found else None
 
     def json(self) -> dict[str, Any]:
         """Everything, for machines."""
@@ -184,7 +189,7 @@ def make(
     facts: dict[str, Any] = {}
     for entries in given.values():
         for entry in entries:
-            if entry.get("type") == "pulumi:pulumi:Stack":
+            if entry.get("type") == STACK:
                 facts |= entry.get("outputs") or {}
     return Report(
         sites=[site(name, entries, prices, usage, on, facts) for name, entries in given.items()],
@@ -203,7 +208,7 @@ def site(
     facts: Mapping[str, Any] | None = None,
 ) -> Site:
     found = walk.sheet(entries, prices, usage, on, facts)
-    if not any(str(entry.get("type")) != "pulumi:pulumi:Stack" for entry in entries):
+    if not any(str(entry.get("type")) != STACK for entry in entries):
         return Site(name)
     tables = [
         table(wanted, found)
@@ -212,7 +217,9 @@ def site(
     ]
     # A standby that does not serve has nothing to compare with the seed's activated table.
     tables = [one for one in tables if one.key != "activated" or any(row.lines for row in one.rows)]
-    return Site(name, tables, found.unpriced, found.notes)
+    outputs = next((entry.get("outputs") or {} for entry in entries if entry.get("type") == STACK), {})
+    always_on = outputs.get("tier") == "warm-standby"
+    return Site(name, tables, found.unpriced, found.notes, always_on)
 
 
 def _keys(wanted: Mapping[str, Any]) -> set[str]:

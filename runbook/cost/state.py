@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+STACK = "pulumi:pulumi:Stack"
 SECRET = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks a secret in a state."""
 GENERIC = "azure-native:resources:Resource"
@@ -82,11 +83,11 @@ class Stack:
             for r in everything
             if r.entry.get("custom", True) and not r.entry.get("external") and ":" in r.kind
         ]
-        self.resources = [r for r in self.resources if r.kind != "pulumi:pulumi:Stack"]
+        self.resources = [r for r in self.resources if r.kind != STACK]
         self.outputs: dict[str, Any] = {}
         self._providers: dict[str, Resource] = {}
         for resource in everything:
-            if resource.kind == "pulumi:pulumi:Stack":
+            if resource.kind == STACK:
                 self.outputs = dict(resource.entry.get("outputs") or {})
             elif resource.kind.startswith("pulumi:providers:"):
                 self._providers[f"{resource.entry['urn']}::{resource.id}"] = resource

@@ -86,7 +86,7 @@ class Usage(BaseModel):
     """Write operations of a backup besides its blocks: block list, manifest, lease and its release, listing."""
     binlog_interval_s: Amount | None = None
     """Seconds between shipped pieces of binlog; 0: none is shipped."""
-    binlog_writes: Amount = 3
+    binlog_writes: Amount = 1
     """Write operations of one shipped piece."""
     binlog_mb_hour: Amount = 10
     blob_reads: Amount = 100_000

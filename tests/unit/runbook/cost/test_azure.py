@@ -53,7 +53,7 @@ def test_only_the_container_that_the_policy_cleans_holds_backups() -> None:
 def test_the_binlog_counts_its_writes() -> None:
     off = month(made(CONTAINER), **DAILY)
     every_minute = month(made(CONTAINER), **DAILY, binlog_interval_s=60, binlog_mb_hour=0)
-    assert every_minute - off == pytest.approx(43_200 * 3 * usd("azure.blob.write", KOREA))
+    assert every_minute - off == pytest.approx(43_200 * usd("azure.blob.write", KOREA))
     shipped = month(made(CONTAINER), **DAILY, facts={"binlogInterval": 60}, binlog_mb_hour=0)
     assert shipped == pytest.approx(every_minute), "as production's output says"
 
@@ -128,8 +128,11 @@ def test_what_stands_around() -> None:
     assert month(made("azure-native:network:NatGateway")) == pytest.approx(0.045 * HOURS)
     assert month(made("azure-native:network:PrivateEndpoint")) == pytest.approx(7.3)
     wants = {"resources": {"requests": {"cpu": 2, "memoryInGB": 4}}}
-    job = made("azure-native:containerinstance:ContainerGroup", containers=[wants])
+    group = "azure-native:containerinstance:ContainerGroup"
+    job = made(group, containers=[wants], restartPolicy="Never")
     assert month(job, restore_hours=0.5) == pytest.approx(0.0486 + 2 * 0.0054), "one restore, not a month"
+    feeder = made(group, containers=[wants], restartPolicy="Always")
+    assert month(feeder) == pytest.approx((2 * 0.0486 + 4 * 0.0054) * HOURS)
 
 
 def test_a_resource_without_a_location_stands_where_its_neighbours_do() -> None:

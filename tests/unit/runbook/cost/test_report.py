@@ -131,6 +131,13 @@ def test_an_activated_hour_is_of_what_the_standby_does_not_have() -> None:
     assert f"${table.hour_usd:.2f} an hour (seed $0.28)" in text(active)
 
 
+def test_a_warm_standby_is_paid_all_the_time() -> None:
+    warm = [{**STACK, "outputs": {"tier": "warm-standby"}}, *ACTIVE[1:]]
+    found = make(dr=warm)
+    assert found.standby_month_usd == pytest.approx(sum(table.usd for table in found.sites[0].tables))
+    assert found.json()["standby_within_budget"] is False and make(dr=ACTIVE).json()["standby_within_budget"]
+
+
 def test_autoscaling_is_shown_as_a_range() -> None:
     table = make(prod=PROD).sites[0].tables[0]
     nodes = next(row for row in table.rows if row.key == "nodes")
