@@ -122,7 +122,7 @@ def endpoint(bill: Bill, it: Resource) -> Iterator[Line]:
 
 @priced("azure-native:containerinstance:ContainerGroup")
 def group(bill: Bill, it: Resource) -> Iterator[Line]:
-    """A restore's runs for one restore, and is not billed when it has finished; the warm standby's feeder never ends."""
+    """A restore's is not billed once it has finished; the warm standby's feeder never ends."""
     wants = [one["resources"]["requests"] for one in it.items("containers")]
     once = it.get("restartPolicy") == "Never"
     for label, name, item in (("vCPU", "cpu", "vcpu"), ("GB of memory", "memoryInGB", "gb")):
