@@ -135,7 +135,7 @@ def function(bill: Bill, it: Resource) -> Iterator[Line]:
     machine = next(iter(it.items("architectures")), "x86_64")
     seconds = usage.lambda_invocations * usage.lambda_seconds * it.number("memorySize", 128) / 1024
     yield bill.line(it, "functions", "Lambda calls", usage.lambda_invocations, "lambda.request")
-    yield bill.line(it, "functions", "GB-seconds of Lambda", seconds, f"lambda.gb-second.{machine}")
+    yield bill.line(it, "functions", "seconds of Lambda", seconds, f"lambda.gb-second.{machine}")
 
 
 @priced("aws:scheduler/schedule:Schedule")

@@ -22,9 +22,9 @@ def container(bill: Bill, it: Resource) -> Iterator[Line]:
     yield bill.line(
         it, "storage", f"Blob for {found.kept:,.0f} backups", found.gigabytes_kept, "azure.blob.hot.lrs"
     )
-    yield bill.line(it, "storage", "writing backups", found.writes, "azure.blob.write")
+    yield bill.line(it, "storage", "writes of backups", found.writes, "azure.blob.write")
     if found.binlog_writes:
-        yield bill.line(it, "storage", "shipping the binlog", found.binlog_writes, "azure.blob.write")
+        yield bill.line(it, "storage", "writes of binlog", found.binlog_writes, "azure.blob.write")
 
 
 @priced("azure-native:storage:StorageAccount")
@@ -32,7 +32,7 @@ def account(bill: Bill, it: Resource) -> Iterator[Line]:
     sku, tier = str(it.get("sku.name") or ""), str(it.get("accessTier") or "Hot")
     if (sku, tier) != ("Standard_LRS", "Hot"):
         raise UnknownPrice(f"storage of {sku} {tier} is not in the snapshot")
-    yield bill.line(it, "storage", "reading and listing", bill.usage.blob_reads, "azure.blob.read")
+    yield bill.line(it, "storage", "reads", bill.usage.blob_reads, "azure.blob.read")
 
 
 @priced("azure-native:dbformysql:Server")
@@ -125,7 +125,7 @@ def group(bill: Bill, it: Resource) -> Iterator[Line]:
     """A restore's is not billed once it has finished; the warm standby's feeder never ends."""
     wants = [one["resources"]["requests"] for one in it.items("containers")]
     once = it.get("restartPolicy") == "Never"
-    for label, name, item in (("vCPU", "cpu", "vcpu"), ("GB of memory", "memoryInGB", "gb")):
+    for label, name, item in (("vCPU", "cpu", "vcpu"), ("memory", "memoryInGB", "gb")):
         count = sum(float(want[name]) for want in wants)
         if not once:
             yield bill.line(it, "around", f"{label} of a job", count, f"azure.container.{item}")

@@ -43,7 +43,7 @@ class Line:
 
     @property
     def basis(self) -> str:
-        return f"{amount(self.quantity)} {self.unit} of {self.label}"
+        return counted(self.quantity, self.unit, self.label)
 
     @property
     def range_usd(self) -> tuple[float, float]:
@@ -75,6 +75,17 @@ class Sheet:
         """A month of the given rows, or of all."""
         wanted = None if rows is None else set(rows)
         return sum(line.month_total_usd for line in self.lines if wanted is None or line.row in wanted)
+
+
+COUNTED = ("request", "query", "read", "invocation", "operation", "notification", "observation")
+"""Units whose label says what is counted."""
+
+
+def counted(quantity: float, unit: str, label: str) -> str:
+    """ "4 × t3.medium node", "30 GB EBS gp3", "51,840 writes of backups"."""
+    if unit in COUNTED:
+        return f"{amount(quantity)} {label}"
+    return f"{amount(quantity)} GB {label}" if unit.startswith("GB") else f"{amount(quantity)} × {label}"
 
 
 def amount(value: float) -> str:

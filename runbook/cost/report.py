@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.cost import walk
-from runbook.cost.model import HOURS, Line, Sheet, Unpriced, amount
+from runbook.cost.model import HOURS, Line, Sheet, Unpriced, amount, counted
 from runbook.cost.snapshot import STALE_DAYS, Snapshot
 from runbook.cost.state import STACK
 from runbook.cost.usage import Usage
@@ -20,7 +20,6 @@ STANDBY_BUDGET_USD = 10.0
 SAME_USD = 0.5
 """The seed rounds to whole dollars."""
 SHOWN_PARTS = 4
-COUNTED = ("request", "query", "read", "invocation", "operation", "notification", "observation")
 SITES = {"prod": ("aws",), "dr": ("standby", "activated")}
 """The seed's tables that a stack answers."""
 
@@ -287,5 +286,4 @@ def _part(label: str, unit: str, group: list[Line]) -> str:
     least = sum(line.quantity if line.least is None else line.least for line in group)
     most = sum(line.quantity if line.most is None else line.most for line in group)
     span = f" ({amount(least)}–{amount(most)})" if (least, most) != (quantity, quantity) else ""
-    between = " GB " if unit.startswith("GB") else (" " if unit in COUNTED else " × ")
-    return f"{amount(quantity)}{between}{label}{span}"
+    return counted(quantity, unit, label) + span

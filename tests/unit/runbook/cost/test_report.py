@@ -183,3 +183,16 @@ def test_json_adds_up() -> None:
             for row in table["rows"]:
                 expected = row["month_usd"] - (row["seed_usd"] or 0)
                 assert row["difference_usd"] == pytest.approx(expected, abs=0.001)
+
+
+def test_the_drills_cost_is_the_same_reckoning() -> None:
+    """The standby by the month, what activation adds by the hour, and nothing left out silently."""
+    from runbook.drill import assemble
+
+    cost = assemble.money(STANDBY, ACTIVE, None, 300, 30)
+    by_hand = report.make({"dr": ACTIVE}, PRICES, Usage(backup_mb=0, retention_days=30), date.today())
+    assert cost.standby_month_usd == pytest.approx(by_hand.standby_month_usd, abs=0.01)
+    assert cost.activated_hour_usd == pytest.approx(by_hand.activated_hour_usd, abs=0.001)
+    assert cost.unpriced == [] and cost.prices_of == PRICES.date.isoformat()
+    new = assemble.money(STANDBY, [*ACTIVE, made("azure-native:web:WebApp", "site")], None, 300, 30)
+    assert new.unpriced == ["azure-native:web:WebApp site: neither priced nor known to be free"]
