@@ -22,9 +22,11 @@ from runbook.reachability.ports import ALL, Ports, Unmodelled, of_rule, tcp
 # origin-facing servers, by region an id of its own.
 PREFIX_LISTS = {"pl-22a6434b": "cloudfront"}
 INTERNET, S3, CONTROL_PLANE, NODES, DNS, SYSTEM = "internet", "s3", "control-plane", "nodes", "dns", "system"
-OUTSIDE = (INTERNET, "cloudfront", S3)
+CLOUDFRONT = "cloudfront"
+OUTSIDE = (INTERNET, CLOUDFRONT, S3)
+CORE_DNS = {"k8s-app": "kube-dns"}
 S3_PORTS = tcp(80, 443)
-ORDER = (INTERNET, "cloudfront", "alb", "web", "was", "rds", "backup", "endpoints", S3)
+ORDER = (INTERNET, CLOUDFRONT, "alb", "web", "was", "rds", "backup", "endpoints", S3)
 LAST = (NODES, SYSTEM, DNS, CONTROL_PLANE)
 
 
@@ -61,8 +63,10 @@ class AwsSite:
         return [name for name in (*ORDER, *others, *LAST) if name in self.ends]
 
     def paths(self, source: str, target: str) -> Sequence[Path]:
-        if source == S3 or (source in OUTSIDE and target in OUTSIDE):
-            return []  # S3 answers and never asks; what is outside is not ours to tell
+        # S3 only answers, CloudFront's servers only ask (going out to them is the internet's row), and what passes
+        # between things outside is not ours to tell.
+        if source == S3 or target == CLOUDFRONT or (source in OUTSIDE and target in OUTSIDE):
+            return []
         found = [self._path(a, b) for a in self.ends[source] for b in self.ends[target]]
         if (source, target) == (INTERNET, CONTROL_PLANE):
             # The public endpoint is beside the interfaces in the VPC, and no security group is before it.
@@ -152,8 +156,10 @@ class AwsSite:
         for fleet in state.all(aws.NODE_GROUP):
             groups, public = self._node_groups(fleet)
             self._add(NODES, fleet, fleet.get("subnetIds"), groups, public, node=True)
-            for name, labels in ((DNS, {"k8s-app": "kube-dns"}), (SYSTEM, None)):
-                pod = Pod("kube-system", self._namespace("kube-system"), labels)
+            labels = self._namespace("kube-system")
+            names = Pod("kube-system", labels, CORE_DNS)
+            others = Pod("kube-system", labels, None, without=tuple(CORE_DNS.items()))
+            for name, pod in ((DNS, names), (SYSTEM, others)):
                 self._add(name, fleet, fleet.get("subnetIds"), groups, public, pod=pod)
         for type_ in aws.WORKLOADS:
             for workload in state.all(type_):
@@ -261,9 +267,9 @@ class AwsSite:
         for cluster in self.state.all(aws.CLUSTER):
             if cluster.get("vpcConfig", {}).get("clusterSecurityGroupId") == group:
                 if type_ == aws.EGRESS:
-                    return [Permit(ALL, cluster.urn, "EKS's own rule: nodes go out to anywhere")]
+                    return [Permit(ALL, cluster.urn, "EKS's own rule: members go out to anywhere", lent=True)]
                 if group in other.groups:
-                    return [Permit(ALL, cluster.urn, "EKS's own rule: members reach each other")]
+                    return [Permit(ALL, cluster.urn, "EKS's own rule: members reach each other", lent=True)]
         return []
 
     def _label(self, group: str) -> str:

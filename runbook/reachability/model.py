@@ -12,12 +12,16 @@ from runbook.reachability.ports import ALL, Ports, union
 
 @dataclass(frozen=True)
 class Permit:
-    """What lets ports through, and which resource says so. `partial`: not for every address of both sides."""
+    """What lets ports through, and which resource says so.
+
+    `partial`: not for every address of both sides. `lent`: the platform's own default, which we do not decide.
+    """
 
     ports: Ports
     urn: str
     text: str
     partial: bool = False
+    lent: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,11 @@ class Gate:
     text: str
     permits: tuple[Permit, ...]
 
-    def open(self, *, everywhere: bool = False) -> Ports:
-        return union(p.ports for p in self.permits if not (everywhere and p.partial))
+    def open(self, *, everywhere: bool = False, ours: bool = False) -> Ports:
+        """What some permit lets through; with `everywhere` none that is partial, with `ours` none that is lent."""
+        return union(
+            p.ports for p in self.permits if not (everywhere and p.partial) and not (ours and p.lent)
+        )
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,10 @@ class Path:
 
     gates: tuple[Gate, ...]
 
-    def open(self, *, everywhere: bool = False) -> Ports:
+    def open(self, *, everywhere: bool = False, ours: bool = False) -> Ports:
         found = ALL
         for gate in self.gates:
-            found &= gate.open(everywhere=everywhere)
+            found &= gate.open(everywhere=everywhere, ours=ours)
         return found
 
 
@@ -55,18 +62,21 @@ class Site(Protocol):
 
 @dataclass(frozen=True)
 class Flow:
-    """What `source` can reach at `target`: from some of its places (`ports`), and from each to each (`everywhere`)."""
+    """What `source` can reach at `target`: from some of its places (`ports`), from each to each (`everywhere`), and
+    so by rules of ours alone (`ours`)."""
 
     source: str
     target: str
     ports: Ports
     everywhere: Ports
+    ours: Ports
     paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A decision. `seed`: a row of the design; else a necessity of the platforms. `required`: it must be so."""
+    """A decision. `seed`: a row of the design, which rules of ours must carry; else a necessity of the platforms.
+    `required`: it must be so; else it may."""
 
     source: str
     target: str
@@ -99,10 +109,11 @@ def matrix(site: Site) -> list[Flow]:
     for source in site.actors():
         for target in site.actors():
             paths = tuple(site.paths(source, target))
-            everywhere = ALL if paths else Ports()
+            everywhere = ours = ALL if paths else Ports()
             for path in paths:
                 everywhere &= path.open(everywhere=True)
-            found.append(Flow(source, target, union(p.open() for p in paths), everywhere, paths))
+                ours &= path.open(everywhere=True, ours=True)
+            found.append(Flow(source, target, union(p.open() for p in paths), everywhere, ours, paths))
     return found
 
 
@@ -116,9 +127,11 @@ def compare(flows: Iterable[Flow], table: Sequence[Row]) -> list[Difference]:
         extra = flow.ports - union(row.ports for row in rows)
         if extra:
             found.append(Difference("unexpected", flow.source, flow.target, extra, _openers(flow, extra)))
-        lacking = union(row.ports for row in rows if row.required) - flow.everywhere
-        if lacking:
-            found.append(Difference("missing", flow.source, flow.target, lacking, _closers(flow, lacking)))
+        for seed, open_ in ((True, flow.ours), (False, flow.everywhere)):
+            lacking = union(r.ports for r in rows if r.required and r.seed == seed) - open_
+            if lacking:
+                causes = _closers(flow, lacking, ours=seed)
+                found.append(Difference("missing", flow.source, flow.target, lacking, causes))
     for row in table:
         if row.required and (absent := {row.source, row.target} - present):
             cause = Cause("", f"the stack has no {' and no '.join(sorted(absent))}")
@@ -139,14 +152,14 @@ def _openers(flow: Flow, extra: Ports) -> tuple[Cause, ...]:
     return tuple(dict.fromkeys(causes))
 
 
-def _closers(flow: Flow, lacking: Ports) -> tuple[Cause, ...]:
+def _closers(flow: Flow, lacking: Ports, *, ours: bool) -> tuple[Cause, ...]:
     if not flow.paths:
         return (Cause("", f"there is no way from {flow.source} to {flow.target}"),)
     causes = [
         Cause(gate.urn, f"{gate.text}: {closed} is closed, or open for some addresses only")
         for path in flow.paths
         for gate in path.gates
-        if (closed := lacking - gate.open(everywhere=True))
+        if (closed := lacking - gate.open(everywhere=True, ours=ours))
     ]
     return tuple(dict.fromkeys(causes))
 

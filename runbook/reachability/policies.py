@@ -19,11 +19,12 @@ Direction = Literal["Ingress", "Egress"]
 
 @dataclass(frozen=True)
 class Pod:
-    """What selectors see of a pod. `labels` None: pods of somebody else's, whose labels nobody here knows."""
+    """What selectors see of a pod. `labels` None: somebody else's pods, of whose labels only `without` is known."""
 
     namespace: str
     namespace_labels: Mapping[str, str]
     labels: Mapping[str, str] | None
+    without: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def _is(one: Mapping[str, Any], namespace: str, peer: Peer, urn: str) -> tuple[b
         return False, False
     selector = one.get("podSelector") or {}
     if pod.labels is None:
-        return True, not selector  # some of them may have the labels
+        wanted = (selector.get("matchLabels") or {}).items()
+        return not set(pod.without) & set(wanted), not selector  # some of them may have the labels
     met = matches(selector, pod.labels, urn)
     return met, met
 

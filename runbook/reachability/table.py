@@ -52,13 +52,15 @@ def _necessities() -> Iterable[Row]:
         # Groups stand on nodes, not on pods: only NetworkPolicies tell pods of one node apart.
         why = "what runs on a WAS node carries the group that the database lets in; our pods obey NetworkPolicies"
         yield Row(one, "rds", tcp(3306), why, required=False)
-        why = "nodes that run web carry the group that the balancer may send to; nothing listens on the others' 8080"
+        why = "web's nodes carry the group that the balancer sends to; only web's pods listen there"
         yield Row("alb", one, tcp(8080), why, required=False)
     yield Row("backup", "endpoints", tcp(443), "its secrets and its token for Azure")
     yield Row("backup", "s3", tcp(443), "packages and the agent")
     why = "EKS's interfaces in our subnets may answer to anywhere; what they open is the API server's"
     for target, open_ in (("internet", ALL), ("s3", tcp(80, 443))):
         yield Row("control-plane", target, open_, why, required=False)
+    why = "EKS may put an interface into a public subnet, where the balancer's are"
+    yield Row("control-plane", "web", tcp(8080), why, required=False)
     why = "kubectl, pulumi and planb from outside, by IAM; restricted by publicAccessCidrs"
     yield Row("internet", "control-plane", tcp(443), why, required=False)
 
