@@ -49,6 +49,8 @@ class Path:
         found = ALL
         for gate in self.gates:
             found &= gate.open(everywhere=everywhere, ours=ours)
+            if not found:
+                break
         return found
 
 

@@ -42,9 +42,9 @@ def subnets(*tiers: str) -> list[str]:
     return [subnet(tier, zone) for tier in tiers for zone in ZONES]
 
 
-def res(type_: str, name: str, id_: str = "", **inputs: Any) -> dict[str, Any]:
-    urn = f"urn:pulumi:prod::planb::{type_}::{name}"
-    return {"urn": urn, "type": type_, "id": id_ or name, "inputs": inputs, "outputs": dict(inputs)}
+def res(type_: str, own: str, id_: str = "", /, **inputs: Any) -> dict[str, Any]:
+    urn = f"urn:pulumi:prod::planb::{type_}::{own}"
+    return {"urn": urn, "type": type_, "id": id_ or own, "inputs": inputs, "outputs": dict(inputs)}
 
 
 def rule(way: str, whose: str, name: str, port: int | None, **peer: Any) -> dict[str, Any]:

@@ -117,7 +117,7 @@ KNOWN = [name for name in GROUPS if name != "web"]  # groups whose actor has no 
 ports = st.integers(1, 65535)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(KNOWN), st.sampled_from(KNOWN), ports)
 def test_any_pair_of_rules_more_is_found(source: str, target: str, port: int) -> None:
     """Out of one group and into another, on any port: told exactly, with the two rules as causes."""
@@ -130,13 +130,10 @@ def test_any_pair_of_rules_more_is_found(source: str, target: str, port: int) ->
         for f in matrix(AwsSite(changed))
         if f.ports - before[f.source, f.target]
     }
-    reported = {(d.source, d.target): d.ports for d in differences(changed)}
     undecided = {pair: left for pair, open_ in news.items() if (left := _undecided(pair, open_))}
-    assert reported == undecided
-    if "was" not in (source, target) and (source, target) in news:
-        assert {"more-out", "more-in"} <= blamed(changed, source, target) or not undecided.get(
-            (source, target)
-        )
+    assert {(d.source, d.target): d.ports for d in differences(changed)} == undecided
+    if (source, target) in undecided:
+        assert {"more-out", "more-in"} <= blamed(changed, source, target)
 
 
 def _undecided(pair: tuple[str, str], open_: Ports) -> Ports:
@@ -146,14 +143,16 @@ def _undecided(pair: tuple[str, str], open_: Ports) -> Ports:
     return open_
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.sampled_from(GROUPS), st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.0.21.0/24"]), ports)
+# The nodes behind the groups web and was are members of EKS's own group already, where everything is open to them.
+CLOSED = [name for name in GROUPS if name not in ("web", "was")]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(CLOSED), st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.0.21.0/24"]), ports)
 def test_any_rule_by_address_is_found(target: str, block: str, port: int) -> None:
     """Nodes go out to anywhere, so a way in by address is a way in for them."""
     changed = [*site(), rule(aws.INGRESS, group(target), "opened", port, cidrIpv4=block)]
     decided = {"alb": tcp(80, 443), "rds": tcp(3306), "endpoints": tcp(443)}.get(target, Ports())
-    if target in ("web", "was"):  # the nodes themselves are members of EKS's own group already
-        return
     hits = {d.target for d in differences(changed) if d.kind == "unexpected" and d.ports & tcp(port)}
     assert (target in hits) == bool(tcp(port) - decided)
 

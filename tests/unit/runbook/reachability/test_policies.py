@@ -125,8 +125,14 @@ def test_what_is_not_understood_is_refused(spec: dict[str, Any], says: str) -> N
 
 @pytest.mark.parametrize(
     ("operator", "values", "holds"),
-    [("In", ["a", "b"], True), ("In", ["b"], False), ("NotIn", ["b"], True), ("NotIn", ["a"], False)]
-    + [("Exists", None, True), ("DoesNotExist", None, False)],
+    [
+        ("In", ["a", "b"], True),
+        ("In", ["b"], False),
+        ("NotIn", ["b"], True),
+        ("NotIn", ["a"], False),
+        ("Exists", None, True),
+        ("DoesNotExist", None, False),
+    ],
 )
 def test_expressions(operator: str, values: list[str] | None, holds: bool) -> None:
     selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
