@@ -14,7 +14,9 @@ import typer
 from restore.errors import Unreachable
 from runbook import cli, edge_switch, engine
 from runbook.edge_switch import EdgeState
+from runbook.reachability.aws_state import INGRESS
 from tests.unit.runbook.fakes import GATEWAY, Clouds, Planb
+from tests.unit.runbook.reachability import sites as reachable
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +43,7 @@ def verbs() -> dict[tuple[str, ...], Any]:
     return found
 
 
-READS = {"status", "cost", "edge show", "backup list", "backup verify", "sim status"}
+READS = {"status", "cost", "reachability", "edge show", "backup list", "backup verify", "sim status"}
 WRITES = {"failover", "failback", "restore", "edge set", "backup run"}
 LOCAL = {"drill", "sim start", "sim stop", "sim env"}
 """They touch this machine only: nothing to be asked before; `sim env` is read by a shell."""
@@ -198,6 +200,63 @@ def test_status(planb: Planb) -> None:
     code, out, _ = planb("status")
     assert code == 0 and "Newest backup" in out
     assert json.loads(planb("status", "--json")[1])["edge"]["mode"] == "aws"
+
+
+class TestReachability:
+    @pytest.fixture
+    def deployed(self, clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+        """What the engine answers: a stack's state and its configuration."""
+        answers: dict[str, Any] = {"resources": reachable.site(), "config": {}}
+        monkeypatch.setattr(clouds.engine, "resources", lambda stack: answers["resources"])
+        monkeypatch.setattr(clouds.engine, "config", lambda stack: answers["config"], raising=False)
+        return answers
+
+    def test_equal(self, planb: Planb, deployed: dict[str, Any]) -> None:
+        code, out, err = planb("reachability")
+        assert (code, err) == (0, "") and "Equal: every decided pair is open, and nothing else." in out
+        facts = json.loads(planb("reachability", "--json")[1])
+        flow = next(f for f in facts["flows"] if (f["source"], f["target"]) == ("was", "rds"))
+        assert facts["equal"] is True and flow["ports"] == flow["everywhere"] == ["tcp 3306"]
+        assert flow["decided"] == [{"ports": ["tcp 3306"], "why": "PetClinic to its database", "seed": True}]
+
+    def test_a_difference_fails_and_names_its_resource(self, planb: Planb, deployed: dict[str, Any]) -> None:
+        more = reachable.rule(INGRESS, reachable.group("rds"), "opened", 22, cidrIpv4="10.0.0.0/8")
+        deployed["resources"] = [*reachable.site(), more]
+        code, out, err = planb("reachability")
+        assert (code, err) == (1, "")
+        assert "unexpected: nodes → rds: tcp 22" in out and more["urn"] in out and "!22" in out
+        code, out, _ = planb("reachability", "--json")
+        one = next(d for d in json.loads(out)["differences"] if d["source"] == "nodes")
+        assert code == 1 and one["ports"] == ["tcp 22"]
+        assert more["urn"] in {cause["urn"] for cause in one["causes"]}
+
+    def test_a_closed_pair_is_shown_where_it_should_be_open(
+        self, planb: Planb, deployed: dict[str, Any]
+    ) -> None:
+        gone = reachable.named(reachable.site(), "rds-from-was")["urn"]
+        deployed["resources"] = reachable.without(reachable.site(), gone)
+        code, out, _ = planb("reachability")
+        assert code == 1 and "missing: was → rds: tcp 3306" in out and "-3306" in out
+
+    def test_the_decision_follows_the_settings(self, planb: Planb, deployed: dict[str, Any]) -> None:
+        deployed["resources"] = reachable.site(ingress="cloudfront")
+        assert planb("reachability")[0] == 1
+        deployed["config"] = {"planb:albIngress": "cloudfront", "planb:domain": "bank.example.com"}
+        code, out, _ = planb("reachability")
+        assert code == 0 and "customers, by CloudFront only" in out
+        deployed["config"] = {"planb:albIngress": "cloudfront"}  # without a certificate it would be 80
+        assert planb("reachability")[0] == 1
+
+    def test_nothing_deployed(self, planb: Planb, deployed: dict[str, Any]) -> None:
+        deployed["resources"] = []
+        code, _, err = planb("reachability", "-s", "other")
+        assert code == 3 and "stack other" in err and "pulumi up -s other" in err
+
+    def test_what_is_not_understood(self, planb: Planb, deployed: dict[str, Any]) -> None:
+        stranger = reachable.res("aws:ec2/networkAcl:NetworkAcl", "own-acl")
+        deployed["resources"] = [*reachable.site(), stranger]
+        code, out, err = planb("reachability")
+        assert (code, out) == (3, "") and err.startswith("planb: own-acl: ") and "would be a guess" in err
 
 
 def test_drill_into_a_file(planb: Planb, tmp_path: Path) -> None:

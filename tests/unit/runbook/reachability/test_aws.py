@@ -113,22 +113,22 @@ def test_a_missing_rule_is_blamed_on_its_group() -> None:
     assert blamed(state, "was", "rds") == {"rds"}
 
 
+BEFORE = {(f.source, f.target): f.ports for f in matrix(AwsSite(site()))}
 KNOWN = [name for name in GROUPS if name != "web"]  # groups whose actor has no NetworkPolicy of its own
 ports = st.integers(1, 65535)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(KNOWN), st.sampled_from(KNOWN), ports)
 def test_any_pair_of_rules_more_is_found(source: str, target: str, port: int) -> None:
     """Out of one group and into another, on any port: told exactly, with the two rules as causes."""
     out = rule(aws.EGRESS, group(source), "more-out", port, referencedSecurityGroupId=group(target))
     into = rule(aws.INGRESS, group(target), "more-in", port, referencedSecurityGroupId=group(source))
-    before = {(f.source, f.target): f.ports for f in matrix(AwsSite(site()))}
     changed = [*site(), out, into]
     news = {
-        (f.source, f.target): f.ports - before[f.source, f.target]
+        (f.source, f.target): f.ports - BEFORE[f.source, f.target]
         for f in matrix(AwsSite(changed))
-        if f.ports - before[f.source, f.target]
+        if f.ports - BEFORE[f.source, f.target]
     }
     undecided = {pair: left for pair, open_ in news.items() if (left := _undecided(pair, open_))}
     assert {(d.source, d.target): d.ports for d in differences(changed)} == undecided
