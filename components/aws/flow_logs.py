@@ -66,7 +66,6 @@ class FlowLogs(pulumi.ComponentResource):
         # Streams are below the group: without ":*" the flow log stays in "Access error"
         # (terraform-aws-modules/terraform-aws-vpc#1262). The group exists, so no CreateLogGroup.
         streams = group.arn.apply(lambda arn: arn.removesuffix(":*") + ":*")
-        groups = pulumi.Output.format("arn:aws:logs:{0}:{1}:log-group:*", args.region, args.account_id)
         writes = iam.RolePolicy(
             f"{name}-write",
             name="write-flow-logs",
@@ -84,7 +83,8 @@ class FlowLogs(pulumi.ComponentResource):
                             ],
                             "Resource": streams,
                         },
-                        {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": groups},
+                        # Lists them all, whatever resource is named.
+                        {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"},
                     ],
                 }
             ),

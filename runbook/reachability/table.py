@@ -21,7 +21,7 @@ def aws(ingress: Ingress = "internet", *, https: bool = False) -> list[Row]:
 
     With `ingress` cloudfront the seed's "from the internet" is CloudFront's servers, on the one port that they use.
     """
-    return [*_seed(ingress, https), *_necessities(), *_public_balancer(ingress)]
+    return [*_seed(ingress, https), *_necessities(), *_recovery(), *_public_balancer(ingress)]
 
 
 def _seed(ingress: Ingress, https: bool) -> Iterable[Row]:
@@ -65,13 +65,25 @@ def _necessities() -> Iterable[Row]:
     yield Row("internet", "control-plane", tcp(443), why, required=False)
 
 
+def _recovery() -> Iterable[Row]:
+    """The function that answers alarms, where there is one."""
+    why = "the recovery function to the Kubernetes API, and to AWS's APIs by NAT"
+    for target in ("control-plane", "internet"):
+        yield Row("recovery", target, tcp(443), why, required=False)
+    yield Row("recovery", "s3", tcp(443), "its way to AWS's APIs leads there too", required=False)
+    why = "nodes carry the group of the Kubernetes API; what listens there asks for a token"
+    for target in CLUSTER:
+        yield Row("recovery", target, tcp(443), why, required=False)
+
+
 def _public_balancer(ingress: Ingress) -> Iterable[Row]:
     """Whoever may go out to the internet's 80 and 443 may go to a public balancer, from inside too."""
     if ingress == "internet":
         why = "the balancer is public, and so for us"
         for one in MEMBERS:
             yield Row(one, "alb", tcp(80, 443), why, required=False)
-        yield Row("backup", "alb", tcp(443), why, required=False)
+        for one in ("backup", "recovery"):
+            yield Row(one, "alb", tcp(443), why, required=False)
 
 
 def described(rows: Iterable[Row], source: str, target: str, open_: Ports) -> list[Row]:

@@ -249,11 +249,30 @@ def test_the_public_endpoint() -> None:
 def test_a_stranger_is_an_actor() -> None:
     """A function in the VPC that nobody decided about is shown by its name, with all that it reaches."""
     config = {"subnetIds": subnets("was"), "securityGroupIds": [CLUSTER_GROUP]}
-    state = [*site(), res(aws.FUNCTION, "recovery", vpcConfig=config)]
-    assert flow(state, "recovery", "control-plane").ports == ALL
-    assert ("unexpected", "recovery", "nodes", "all") in told(state)
+    state = [*site(), res(aws.FUNCTION, "stranger", vpcConfig=config)]
+    assert flow(state, "stranger", "control-plane").ports == ALL
+    assert ("unexpected", "stranger", "nodes", "all") in told(state)
     outside = [*site(), res(aws.FUNCTION, "outside", vpcConfig=None)]
     assert "outside" not in AwsSite(outside).actors()
+
+
+def test_the_recovery_function() -> None:
+    """Out to 443 of the Kubernetes API and of AWS, nothing in; pods of ours do not hear it."""
+    config = {"subnetIds": subnets("was"), "securityGroupIds": ["sg-0000000e"]}
+    cluster = {"referencedSecurityGroupId": CLUSTER_GROUP}
+    state = [
+        *site(),
+        res(aws.GROUP, "recovery", "sg-0000000e", name="recovery", vpcId="vpc"),
+        res(aws.FUNCTION, "recovery", vpcConfig=config),
+        rule(aws.EGRESS, "sg-0000000e", "to-apis", 443, cidrIpv4="0.0.0.0/0"),
+        rule(aws.EGRESS, "sg-0000000e", "to-cluster", 443, **cluster),
+        rule(aws.INGRESS, CLUSTER_GROUP, "from-recovery", 443, referencedSecurityGroupId="sg-0000000e"),
+    ]
+    assert differences(state) == []
+    assert flow(state, "recovery", "control-plane").everywhere == tcp(443)
+    assert not flow(state, "recovery", "was").ports and not flow(state, "recovery", "rds").ports
+    state.append(rule(aws.EGRESS, "sg-0000000e", "more", 22, cidrIpv4="0.0.0.0/0"))
+    assert ("unexpected", "recovery", "internet", "tcp 22") in told(state)
 
 
 def test_nodes_without_a_template_carry_the_clusters_group() -> None:
