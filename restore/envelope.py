@@ -119,7 +119,7 @@ def opened(pieces: Iterable[bytes], unwrap: Mapping[str, Unwrap], where: str) ->
     header = _header(text, where)
     bound = hashlib.sha256(magic + size + text).digest()
     cipher = AESGCM(_data_key(header["keys"], unwrap, where))
-    prefix, limit, index, final = bytes.fromhex(header["prefix"]), int(header["chunk"]) + TAG, 0, False
+    prefix, limit, index, final = bytes.fromhex(header["prefix"]), header["chunk"] + TAG, 0, False
     while not final:
         length = int.from_bytes(source.take(4), "big")
         if not TAG <= length <= limit:
@@ -137,19 +137,21 @@ def opened(pieces: Iterable[bytes], unwrap: Mapping[str, Unwrap], where: str) ->
 def _header(text: bytes, where: str) -> dict[str, Any]:
     try:
         found = cast("dict[str, Any]", json.loads(text))
-        if found["algorithm"] != "AES-256-GCM" or not isinstance(found["keys"], dict):
+        if found["algorithm"] != "AES-256-GCM" or len(bytes.fromhex(found["prefix"])) != 7:
             raise ValueError
-        bytes.fromhex(found["prefix"])
-        int(found["chunk"])
-    except (ValueError, KeyError, TypeError):
+        found["keys"] = {
+            str(name): base64.b64decode(one, validate=True) for name, one in found["keys"].items()
+        }
+        found["chunk"] = int(found["chunk"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _corrupt(where, "the encrypted blob's header is garbled") from None
     return found
 
 
-def _data_key(wrapped: Mapping[str, str], unwrap: Mapping[str, Unwrap], where: str) -> bytes:
-    for key_id, text in wrapped.items():
+def _data_key(wrapped: Mapping[str, bytes], unwrap: Mapping[str, Unwrap], where: str) -> bytes:
+    for key_id, one in wrapped.items():
         if key_id in unwrap:
-            return unwrap[key_id](base64.b64decode(text))
+            return unwrap[key_id](one)
     raise WrongKey(
         f"it is encrypted for {', '.join(wrapped)}; we have {', '.join(unwrap) or 'no key'}",
         where=where,
