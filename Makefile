@@ -37,6 +37,7 @@ fmt: ## rewrite the sources as ruff wants them
 docs: ## write anew what of docs/ is made from the program
 	@$(PYTHON) -m toolchain.bootstrap
 	@$(BIN)/python -W ignore -m tests.tiers_doc
+	@$(BIN)/python -m tests.policies_doc
 
 lock: ## compile toolchain/requirements.lock anew from pyproject.toml
 	@$(PYTHON) -m toolchain.bootstrap

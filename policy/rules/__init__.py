@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policy.model import Rule
 from policy.rules.compute import COMPUTE
 from policy.rules.cost import COST
 from policy.rules.data import DATA
@@ -12,4 +13,15 @@ from policy.rules.network import NETWORK
 from policy.rules.secrets import SECRETS
 from policy.rules.tags import TAGS
 
-RULES = [*NETWORK, *ENCRYPTION, *IDENTITIES, *SECRETS, *DATA, *COMPUTE, *EDGE, *TAGS, *COST]
+THEMES: dict[str, list[Rule]] = {
+    "Network": NETWORK,
+    "Encryption": ENCRYPTION,
+    "Identity": IDENTITIES,
+    "Secrets": SECRETS,
+    "Data": DATA,
+    "Machines and versions": COMPUTE,
+    "Edge": EDGE,
+    "Tags": TAGS,
+    "Cost": COST,
+}
+RULES = [rule for rules in THEMES.values() for rule in rules]

@@ -45,7 +45,8 @@ GATEWAY_POLICIES = ("AppGwSslPolicy20220101", "AppGwSslPolicy20220101S")
 @on_resource(
     "encrypted-at-rest",
     says="Data at rest is encrypted, with our own rotating key where the service takes one.",
-    remedy="Turn on the property that is named; the key is the one of components/aws/secrets.py.",
+    remedy="Turn on the property that is named; the key of data is made in components/aws/secrets.py, that of logs "
+    "and notifications in components/aws/encryption.py.",
     severity=Severity.CRITICAL,
 )
 def encrypted_at_rest(resource: Resource) -> Iterator[str]:

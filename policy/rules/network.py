@@ -100,9 +100,8 @@ def no_public_hosts(resource: Resource) -> Iterator[str]:
 @on_resource(
     "kubernetes-api-from-known-addresses",
     says="The Kubernetes API answers operators' addresses only.",
-    remedy="Set the operators' ranges (EKS public_access_cidrs, AKS authorized_ip_ranges) or make the "
-    "endpoint private. Both clouds ask for a signed identity before anything else, so this is a second "
-    "lock, not the first.",
+    remedy="EKS: planb:kubernetesApiCidrs with the operators' ranges. AKS: authorized_ip_ranges, or a private cluster. "
+    "Both clouds ask for a signed identity before anything else, so this is a second lock, not the first.",
     severity=Severity.LOW,
     mandatory=False,
 )

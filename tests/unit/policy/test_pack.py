@@ -11,6 +11,7 @@ from pulumi_policy import proxy
 from policy import pack
 from policy.model import UNKNOWN
 from policy.rules import RULES
+from tests import policies_doc
 
 OPTIONS = pp.PolicyResourceOptions(True, ["value"], None, [], pp.PolicyCustomTimeouts(0, 0, 0), [])
 POLICIES = {policy.name: policy for policy in pack.policies()}
@@ -90,3 +91,7 @@ def test_a_stack_policy_names_the_resource() -> None:
 def test_a_rule_that_takes_the_unknown_for_an_answer_fails_loudly() -> None:
     with pytest.raises(TypeError, match="not known yet"):
         bool(UNKNOWN)
+
+
+def test_the_page_is_current() -> None:
+    assert policies_doc.PAGE.read_text(encoding="utf-8") == policies_doc.page(), "run `make docs`"
