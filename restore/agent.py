@@ -1,24 +1,28 @@
 """`planb-agent`: the program on the backup host and in the restore container.
 
     verb       where      does                                                          changes
-    bootstrap  host       database, users, grants, binlog retention                     source
-    run        host       bootstrap, then a backup every interval                       source, storage
+    run        host       one backup as the timer starts it, its age to CloudWatch      storage
     backup     host       one backup (--once)                                           storage
     list       host       backups and their state                                       nothing
     verify     host       reads a whole backup and checks it                            nothing
-    restore    host       a backup into the host's database                             target
-    fence      host       locks the application's account, ends its connections         source
-    unfence    host       lets it in again                                              source
+    digests    host       rows and checksum of every table                              nothing
+    bootstrap  admin      database, users, grants, binlog retention                     source
+    restore    admin      a backup into the host's database                             target
+    fence      admin      locks the application's account, ends its connections         source
+    unfence    admin      lets it in again                                              source
+    retire     admin      takes its own machine away, unless it is busy                 the host
     job        container  restore | backup | unlock | follow, from PLANB_* variables    target, storage
 
-Standard output holds the result as one JSON object, standard error the log. Exit codes: 0 done, 1 failed, 2 usage,
-3 refused (a precondition), 4 stopped half-way (run the same again).
+`host` is the backup host, `admin` the administration host: it alone reads the master's and the application's secrets
+(docs/adr/0017). Standard output holds the result as one JSON object, standard error the log. Exit codes: 0 done,
+1 failed, 2 usage, 3 refused (a precondition), 4 stopped half-way (run the same again).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -27,7 +31,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from restore import catalog, compare, dump, jobrun, load, log, service, users, verify
+from restore import (
+    aws,
+    azure_access,
+    busy,
+    catalog,
+    compare,
+    dump,
+    jobrun,
+    load,
+    log,
+    service,
+    users,
+    verify,
+)
 from restore.blobs import open_container
 from restore.errors import DataPlaneError, Refused
 from restore.models import DEFAULT_PREFIX
@@ -35,6 +52,8 @@ from restore.mysql import Session
 from restore.settings import AgentConfig, JobSettings
 
 CONFIG = Path("/etc/planb/agent.json")
+GUARDED = frozenset({"restore", "fence", "unfence", "retire"})
+"""Verbs for which the administration host must not retire half-way."""
 Result = dict[str, Any]
 
 
@@ -68,7 +87,8 @@ def _job(stop: threading.Event) -> Result:
 
 def _on_host(arguments: argparse.Namespace, stop: threading.Event) -> Result:
     config = AgentConfig.load(arguments.config)
-    host = service.Host(config, open_container(config.container_url), stop)
+    credential = azure_access.credential(config.azure, config.region, os.environ) if config.azure else None
+    host = service.Host(config, open_container(config.container_url, credential=credential), stop)
     verbs = {
         "bootstrap": lambda: {"bootstrap": "done", "notes": host.bootstrap()},
         "run": lambda: _run(host),
@@ -76,16 +96,26 @@ def _on_host(arguments: argparse.Namespace, stop: threading.Event) -> Result:
         "list": lambda: _list(host, arguments),
         "verify": lambda: _verify(host, arguments),
         "restore": lambda: _restore(host, arguments),
-        "digests": lambda: {"tables": _tables(compare.table_digests(host.admin()))},
+        "digests": lambda: {"tables": _tables(compare.table_digests(host.backup_user()))},
         "fence": lambda: _fence(host, lock=True),
         "unfence": lambda: _fence(host, lock=False),
+        "retire": lambda: {"retired": aws.retire(config.group, config.region)},
     }
-    return verbs[arguments.verb]()
+    if arguments.verb not in GUARDED:
+        return verbs[arguments.verb]()
+    with busy.held(exclusive=arguments.verb == "retire"):
+        return verbs[arguments.verb]()
 
 
 def _run(host: service.Host) -> Result:
-    host.run()
-    return {}
+    manifest = host.run()
+    if manifest is None:
+        return {}
+    level = "error" if manifest.quarantine else "info"
+    getattr(log.get(), level)(
+        "backup quarantined" if manifest.quarantine else "backup done", **dump.describe(manifest)
+    )
+    return {"backup": manifest.name}
 
 
 def _backup(host: service.Host, arguments: argparse.Namespace) -> Result:
@@ -165,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=help_, description=help_, parents=list(parents))
 
     verb("bootstrap", "create database, users and grants on the source; safe to repeat")
-    verb("run", "bootstrap, then take a backup at every interval until stopped")
+    verb("run", "take one backup as the timer does, and publish its age")
     backup = verb("backup", "take one backup now")
     backup.add_argument("--once", action="store_true", required=True, help="take one and end")
     backup.add_argument("--prefix", default=DEFAULT_PREFIX, help="folder in the container, e.g. diverged/7/")
@@ -188,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("digests", "rows and checksum of every table")
     verb("fence", "lock the application's account and end its connections")
     verb("unfence", "let the application in again")
+    verb("retire", "take this machine away, unless another verb runs on it")
     verb("job", "run the container's job from PLANB_* variables", parents=())
     return parser
 

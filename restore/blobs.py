@@ -42,11 +42,13 @@ class BlobInfo:
     modified: datetime
 
 
-def open_container(url: str, *, env: Environment | None = None, limits: Limits | None = None) -> Container:
+def open_container(
+    url: str, *, env: Environment | None = None, limits: Limits | None = None, credential: Any = None
+) -> Container:
     """The container at `url` (`https://account.blob.core.windows.net/name`); nothing is asked of storage yet.
 
-    Credential: AZURE_STORAGE_SAS_TOKEN, else AZURE_STORAGE_KEY, else azure-identity's default chain (managed identity,
-    workload identity, az login).
+    Credential: the given one, else AZURE_STORAGE_SAS_TOKEN, else AZURE_STORAGE_KEY, else azure-identity's default
+    chain (managed identity, workload identity, az login).
 
     Raises:
         ConfigurationError: the URL is no container's, or plain http beyond loopback.
@@ -65,8 +67,9 @@ def open_container(url: str, *, env: Environment | None = None, limits: Limits |
         )
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ConfigurationError("plain http is for loopback only", where=url, next_step="Use https.")
-    credential: Any
-    if token := env.get("AZURE_STORAGE_SAS_TOKEN"):
+    if credential is not None:
+        pass
+    elif token := env.get("AZURE_STORAGE_SAS_TOKEN"):
         credential = AzureSasCredential(token.lstrip("?"))
     elif key := env.get("AZURE_STORAGE_KEY"):
         account = segments[0] if len(segments) > 1 else parts.hostname.partition(".")[0]

@@ -1,26 +1,15 @@
-"""The backup host's work: bootstrap, one backup under a lease, and the loop that takes one every interval."""
+"""The hosts' work: bootstrap, one backup under a lease, and what the timer starts at every interval."""
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
-from restore import dump, fencing, log, users
-from restore.errors import (
-    ConfigurationError,
-    DataPlaneError,
-    Interrupted,
-    LeaseHeld,
-    Refused,
-    Unauthorized,
-    Unreachable,
-)
+from restore import aws, catalog, dump, fencing, log, users
+from restore.errors import DataPlaneError, LeaseHeld, Refused
 from restore.models import DEFAULT_PREFIX, Manifest
 from restore.mysql import Session
 from restore.settings import AgentConfig, Database, mysql_ca_file
@@ -36,8 +25,7 @@ SECRET_VARIABLES = (
     "AZURE_STORAGE_SAS_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
 )
-RETRY_S = 15.0
-"""Between two tries to bootstrap."""
+BACKUP_AGE = "BackupAgeSeconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +37,23 @@ class Host:
     stop: threading.Event
 
     def admin(self) -> Database:
-        return self._database(secret(self.config.master_secret_arn, self.config.region))
+        return self._database(self._account("master"))
 
     def backup_user(self) -> Database:
-        return self._database(secret(self.config.backup_secret_arn, self.config.region))
+        return self._database(self._account("backup"))
 
     def app(self) -> Account:
-        return secret(self.config.app_secret_arn, self.config.region)
+        return self._account("app")
 
     def bootstrap(self) -> list[str]:
         """Database, users, grants and binlog retention; see `users.bootstrap`."""
-        backup = secret(self.config.backup_secret_arn, self.config.region)
         with Session(self.admin(), schema=False) as session:
             return users.bootstrap(
                 session,
                 self.config.database.name,
                 app=self.app(),
-                backup=backup,
-                replication=secret(self.config.replication_secret_arn, self.config.region),
+                backup=self._account("backup"),
+                replication=self._account("replication"),
                 binlog_retention_hours=self.config.binlog_retention_hours,
             )
 
@@ -86,45 +73,59 @@ class Host:
             stop=self.stop,
         )
 
-    def run(self) -> None:
-        """Bootstrap, then a backup at once and at every multiple of the interval, until told to stop."""
-        logger = log.get()
-        while not self.stop.is_set():
-            if self._logged("bootstrap", self._bootstrap_logged):
-                break
-            self.stop.wait(RETRY_S)
-        while not self.stop.is_set():
-            self._logged("backup", self._backup_logged)
-            pause = until_next(time.time(), self.config.interval_s)
-            self.stop.wait(pause)
-        logger.info("stopped")
+    def run(self) -> Manifest | None:
+        """What the timer starts: one backup, then its age to CloudWatch, also when the backup failed.
 
-    def _bootstrap_logged(self) -> None:
-        log.get().info("bootstrap done", notes=self.bootstrap())
-
-    def _backup_logged(self) -> None:
-        manifest = self.backup()
-        level = "error" if manifest.quarantine else "info"
-        getattr(log.get(), level)(
-            "backup quarantined" if manifest.quarantine else "backup done", **dump.describe(manifest)
-        )
-
-    def _logged(self, what: str, work: Any) -> bool:
-        """Run it; a failure becomes one line and the next interval tries again."""
+        None when there was nothing to do here: another site is active, or somebody else takes a backup just now.
+        """
         try:
-            work()
-        except Interrupted:
-            return False
+            self._check_retention()
+            return self.backup()
         except (LeaseHeld, Refused) as problem:
-            log.get().warning(f"{what} skipped", **problem.as_fields())
-            return False
+            log.get().warning("backup skipped", **problem.as_fields())
+            return None
+        finally:
+            self._publish_age()
+
+    def _check_retention(self) -> None:
+        """Without it RDS purges binary logs within minutes; only the administrator can set it, so this only tells."""
+        try:
+            with Session(self.backup_user(), schema=False) as session:
+                problem = users.retention_problem(session, self.config.binlog_retention_hours)
+        except DataPlaneError as unknown:
+            log.get().warning("binlog retention not checked", **unknown.as_fields())
+            return
+        if problem:
+            log.get().error(
+                "binlog retention is wrong",
+                what=problem,
+                meaning="Binary logs may be gone before they are stored: no restore to a point in between.",
+                next_step="Run planb-agent bootstrap on the administration host.",
+            )
+
+    def _publish_age(self) -> None:
+        """Seconds since the instant that the newest sound backup shows. Never in the way of a backup: when it cannot be
+        said, nothing is published, and the alarm takes silence as a failure."""
+        if not self.config.project:
+            return
+        try:
+            newest = catalog.newest_valid(self.container)
+            assert newest.server_utc is not None
+            age = (datetime.now(UTC) - newest.server_utc).total_seconds()
+            aws.put_metrics(self.config.project, self.config.region, {BACKUP_AGE: max(0.0, age)})
         except DataPlaneError as problem:
-            log.get().error(f"{what} failed", **problem.as_fields())
-            return False
-        except Exception as problem:  # noqa: BLE001 - a bug must not end the service: it is logged, and tried again
-            log.get().error(f"{what} failed", **{"class": type(problem).__name__}, exc_info=True)
-            return False
-        return True
+            log.get().warning("backup age not published", **problem.as_fields())
+
+    def _account(self, kind: str) -> Account:
+        arn = str(getattr(self.config, f"{kind}_secret_arn"))
+        if not arn:
+            raise Refused(
+                f"this host has no access to the {kind} account",
+                where="agent.json",
+                meaning="The backup host's role reads the secrets of the backup and replication users, and no other.",
+                next_step="Run this on the administration host (docs/adr/0017).",
+            )
+        return aws.secret(arn, self.config.region)
 
     def _database(self, account: Account) -> Database:
         address = self.config.database
@@ -173,47 +174,6 @@ def guarded_backup(
             progress=progress,
             stop=stop,
         )
-
-
-def until_next(now: float, interval_s: float) -> float:
-    """Seconds until the next multiple of the interval (UTC); never zero."""
-    return interval_s - now % interval_s
-
-
-def secret(arn: str, region: str) -> Account:
-    """User and password from Secrets Manager, through the machine's role.
-
-    Raises:
-        Unauthorized, Unreachable, ConfigurationError: why it cannot be had; never with its content.
-    """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    config = Config(
-        connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
-    )
-    try:
-        client = cast("Any", boto3).client("secretsmanager", region_name=region, config=config)
-        text = str(client.get_secret_value(SecretId=arn)["SecretString"])
-    except (ClientError, NoCredentialsError) as problem:
-        response: dict[str, Any] = getattr(problem, "response", {})
-        code = response.get("Error", {}).get("Code", type(problem).__name__)
-        raise Unauthorized(
-            f"the secret cannot be read ({code})",
-            where=arn,
-            next_step="Check the secret's name and the role of this host.",
-        ) from None
-    except BotoCoreError as problem:
-        raise Unreachable(f"Secrets Manager does not answer ({type(problem).__name__})", where=arn) from None
-    try:
-        parsed: object = json.loads(text)
-        fields = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
-        user, password = str(fields["username"]), str(fields["password"])
-    except (ValueError, KeyError):
-        raise ConfigurationError("is not {username, password}", where=arn) from None
-    log.hide(password)
-    return Account(user, SecretStr(password))
 
 
 def hide_environment() -> None:

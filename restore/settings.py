@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from restore.azure_access import AzureAccess
 from restore.errors import ConfigurationError
 
 Environment = Mapping[str, str]
@@ -70,18 +71,23 @@ class DatabaseAddress(BaseModel):
 
 
 class AgentConfig(BaseModel):
-    """`agent.json` on the backup host; written by Pulumi, holds no secret."""
+    """`agent.json` on a host; written by Pulumi, holds no secret. Without an ARN the host has no such access."""
 
     model_config = ConfigDict(frozen=True)
 
     container_url: str = Field(min_length=1)
     region: str = Field(min_length=1)
     database: DatabaseAddress
-    master_secret_arn: str = Field(min_length=1)
     backup_secret_arn: str = Field(min_length=1)
     replication_secret_arn: str = Field(min_length=1)
-    app_secret_arn: str = Field(min_length=1)
-    interval_s: int = Field(default=300, ge=1)
+    master_secret_arn: str = ""
+    app_secret_arn: str = ""
+    project: str = ""
+    """The dimension of its metrics; "" publishes none."""
+    group: str = ""
+    """Its Auto Scaling group, for a host that retires by itself."""
+    azure: AzureAccess | None = None
+    """None takes azure-identity's default chain."""
     ca_file: Path | None = None
     binlog_retention_hours: int = Field(default=24, ge=1, le=168)
     site: Literal["aws", "azure"] = "aws"

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook import graph, journal, probes, sites, ssm
+from runbook import adminhost, graph, journal, probes, sites, ssm
 from runbook.engine import Engine
 from runbook.errors import PlanBError, Refused
 from runbook.events import Bus, Sink
@@ -62,12 +62,14 @@ class Failback(Run):
         return plan
 
     def _agent(self, *arguments: str, timeout_s: float = JOB_TIMEOUT_S) -> dict[str, Any]:
-        return ssm.run(
-            self._sites.prod["backupHostTag"],
-            str(self._sites.prod["region"]),
-            list(arguments),
-            timeout_s=timeout_s,
-        )
+        """On the backup host, which reads the database and no more."""
+        prod = self._sites.prod
+        return ssm.run(prod["backupHostTag"], str(prod["region"]), list(arguments), timeout_s=timeout_s)
+
+    def _administrator(self, *arguments: str, timeout_s: float = JOB_TIMEOUT_S) -> dict[str, Any]:
+        """On the administration host, which is started for it."""
+        tag, region = adminhost.started(self._sites.prod)
+        return ssm.run(tag, region, list(arguments), timeout_s=timeout_s)
 
     # -- steps --
 
@@ -83,11 +85,12 @@ class Failback(Run):
                 meaning="Azure goes on serving; nothing was changed",
                 next_step="wait for AWS (planb status), then run the same command again",
             )
+        adminhost.started(self._sites.prod)
         found = self._agent("digests", timeout_s=300)
         return {"tables": len(found.get("tables", found))}
 
     def fence_aws(self) -> dict[str, Any]:
-        self._agent("fence", timeout_s=120)
+        self._administrator("fence", timeout_s=120)
         return {}
 
     def diverged(self) -> dict[str, Any]:
@@ -112,7 +115,7 @@ class Failback(Run):
         return {"backup": done.backup, "tables": {n: [t.rows, t.checksum] for n, t in done.tables.items()}}
 
     def restore(self) -> dict[str, Any]:
-        self._agent("restore", "--backup", str(self._memory["ship"]["backup"]), "--replace")
+        self._administrator("restore", "--backup", str(self._memory["ship"]["backup"]), "--replace")
         return {}
 
     def compare(self) -> dict[str, Any]:
@@ -152,6 +155,7 @@ class Failback(Run):
         return {"at": time.time()}
 
     def stand_down(self) -> dict[str, Any]:
+        adminhost.dismissed(self._sites.prod)
         none = {"restoreJob": "none", "restoreBackup": "none", "restoreRun": "none"}
         self._sites.engine.set_config(DR, tier="pilot-light", **none)
         sites.provision(self._sites, self._bus, "stand-down", self._failed)

@@ -14,17 +14,27 @@ from runbook.errors import PlanBError
 POLL_S = 0.5
 
 
+def online(tag: dict[str, str], region: str) -> bool:
+    """Whether a host with this tag takes commands."""
+    client = _client(region)
+    try:
+        found = client.describe_instance_information(
+            Filters=[{"Key": f"tag:{tag['key']}", "Values": [tag["value"]]}]
+        )["InstanceInformationList"]
+    except (BotoCoreError, ClientError) as error:
+        raise PlanBError(
+            f"Systems Manager does not answer ({type(error).__name__})",
+            resource=f"host {tag['value']}",
+            meaning="nothing was run there",
+            next_step="check that AWS is reachable again (planb status), then run the same command again",
+        ) from None
+    return any(one["PingStatus"] == "Online" for one in found)
+
+
 def run(tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: float) -> dict[str, Any]:
     """Runs `planb-agent` with these arguments on the host with this tag; returns its one JSON line of result."""
-    import boto3
-    from botocore.config import Config
-
-    where = f"backup host {tag['value']}"
-    client: Any = boto3.client(
-        "ssm",
-        region_name=region,
-        config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2}),
-    )
+    where = f"host {tag['value']}"
+    client = _client(region)
     command = "planb-agent " + shlex.join(arguments)
     sent = ""
     try:
@@ -53,8 +63,16 @@ def run(tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: fl
         f"no result of {command!r} within {timeout_s:.0f} s",
         resource=where,
         meaning="it may still be running there",
-        next_step="look at the host's log (journalctl -u planb-agent), then run the same command again",
+        next_step="look at the host's log (log group /planb/ and its name), then run the same command again",
     )
+
+
+def _client(region: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
+    return boto3.client("ssm", region_name=region, config=config)
 
 
 def _result(invocation: dict[str, Any], where: str, command: str) -> dict[str, Any]:

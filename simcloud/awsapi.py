@@ -16,12 +16,15 @@ import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from simcloud.edge import kvs
+from simcloud.kinds import CloudError
 from simcloud.network import Network
 from simcloud.state import State
 
@@ -34,6 +37,8 @@ SECRETS = "aws:secrets"
 """Scope of the secrets that moto has to be filled with: name → {"region", "arn", "value"}."""
 STDOUT_LIMIT = 24_000  # what SSM keeps of a command's output
 
+_XML = {"Content-Type": "text/xml"}
+
 RunCommand = Callable[[tuple[str, str], str, float], "tuple[int, str, str] | None"]
 """(tag, script, timeout) → (exit code, stdout, stderr); None when no instance has the tag."""
 
@@ -45,6 +50,8 @@ class AwsApi:
         self._state, self._network, self._propagation_s = state, network, propagation_s
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.run_command: RunCommand | None = None
+        self.online: Callable[[tuple[str, str]], list[str]] = lambda tag: []
+        self.scale: Callable[[str, int | None], int] | None = None
         self._commands: dict[str, dict[str, Any]] = {}
         front = self
 
@@ -107,6 +114,10 @@ class AwsApi:
                 self._send(request, *self._get_invocation(json.loads(body)))
             elif target == "AmazonSSM.ListCommandInvocations":
                 self._send(request, *self._list_invocations(json.loads(body)))
+            elif target == "AmazonSSM.DescribeInstanceInformation":
+                self._send(request, *self._instances(json.loads(body)))
+            elif service == "autoscaling":
+                self._send(request, *self._group(body))
             else:
                 self._forward(request, self._by_name(body) if service == "secretsmanager" else body)
 
@@ -180,13 +191,45 @@ class AwsApi:
             return
         code, stdout, stderr = result
         record |= {
-            "InstanceId": "i-0" + uuid.uuid5(uuid.NAMESPACE_DNS, tag[1]).hex[:16],
+            "InstanceId": _instance_id(tag[1]),
             "ResponseCode": code,
             "StandardOutputContent": stdout[:STDOUT_LIMIT],
             "StandardErrorContent": stderr[:STDOUT_LIMIT],
             "StatusDetails": "Success" if code == 0 else "Failed",
             "Status": "Success" if code == 0 else "Failed",
         }
+
+    def _instances(self, wanted: dict[str, Any]) -> kvs.Answer:
+        found: list[str] = []
+        for one in wanted.get("Filters") or []:
+            tag = str(one["Key"]).removeprefix("tag:")
+            found += [name for value in one["Values"] for name in self.online((tag, value))]
+        listed = [{"InstanceId": _instance_id(name), "PingStatus": "Online"} for name in found]
+        return _json(200, {"InstanceInformationList": listed})
+
+    # -- Auto Scaling: what a runbook asks of a group that the program has made --
+
+    def _group(self, body: bytes) -> kvs.Answer:
+        """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetDesiredCapacity.html"""
+        form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        action = form.get("Action", "")
+        name = form.get("AutoScalingGroupName") or form.get("AutoScalingGroupNames.member.1", "")
+        try:
+            if self.scale is None or action not in ("SetDesiredCapacity", "DescribeAutoScalingGroups"):
+                raise CloudError("InvalidAction", f"simcloud does not model {action}")
+            wanted = int(form["DesiredCapacity"]) if action == "SetDesiredCapacity" else None
+            now = self.scale(name, wanted)
+        except CloudError as error:
+            text = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+            return 400, _XML, f"{text}</ErrorResponse>".encode()
+        member = f"<member><AutoScalingGroupName>{escape(name)}</AutoScalingGroupName>"
+        member += f"<DesiredCapacity>{now}</DesiredCapacity></member>" if now >= 0 else ""
+        listed = f"<AutoScalingGroups>{member if now >= 0 else ''}</AutoScalingGroups>"
+        return (
+            200,
+            _XML,
+            f"<{action}Response><{action}Result>{listed}</{action}Result></{action}Response>".encode(),
+        )
 
     def _get_invocation(self, wanted: dict[str, Any]) -> kvs.Answer:
         record = self._commands.get(wanted.get("CommandId", ""))
@@ -206,6 +249,10 @@ class AwsApi:
         }
         shown = {key: record[key] for key in ("CommandId", "InstanceId", "Status", "StatusDetails")}
         return _json(200, {"CommandInvocations": [{**shown, "CommandPlugins": [plugin]}]})
+
+
+def _instance_id(name: str) -> str:
+    return "i-0" + uuid.uuid5(uuid.NAMESPACE_DNS, name).hex[:16]
 
 
 def _json(status: int, body: dict[str, Any]) -> kvs.Answer:

@@ -1,8 +1,8 @@
 """Processes that stand for instances and container groups: they run the very commands that the clouds would run.
 
 A container's image is not pulled; its command is found on PATH, which the virtual environment leads. An instance
-boots from its user data: `write_files` land under a root directory of its own, and the systemd service found there
-is started. Its programs see that root as PLANB_ROOT.
+boots from its user data: `write_files` land under a root directory of its own, and of its `runcmd` what systemd is told
+to enable is started, services and timers. Its programs see that root as PLANB_ROOT.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ class Compute:
         self._state, self._network, self._environment = state, network, environment
         self._lock = threading.RLock()
         self._groups: dict[str, _Job] = {}
-        self._services: dict[str, _Service] = {}
+        self._units: dict[str, list[_Service | _Timer]] = {}
 
     # -- container groups --
 
@@ -83,17 +84,20 @@ class Compute:
 
     def terminate(self, id_: str) -> None:
         self._state.kv_delete(_INSTANCES, id_)
-        with self._lock:
-            service = self._services.pop(id_, None)
-        if service:
-            service.end()
+        self._end_units(id_)
         shutil.rmtree(self._dir / _safe(id_), ignore_errors=True)
+
+    def online(self, tag: tuple[str, str]) -> list[str]:
+        """Ids of the instances with this tag whose agent would answer."""
+        return [
+            id_
+            for id_, record in self._state.kv_items(_INSTANCES).items()
+            if record["tags"].get(tag[0]) == tag[1] and not self._network.is_dark(record["region"])
+        ]
 
     def run_command(self, tag: tuple[str, str], script: str, timeout_s: float) -> tuple[int, str, str] | None:
         """Runs a shell script on the instance with this tag; None when there is none that runs."""
-        for id_, record in self._state.kv_items(_INSTANCES).items():
-            if record["tags"].get(tag[0]) != tag[1] or self._network.is_dark(record["region"]):
-                continue
+        for id_ in self.online(tag):
             env = {**self._base_env(), "PLANB_ROOT": str(self._dir / _safe(id_) / "root")}
             process = subprocess.Popen(
                 ["sh", "-c", script],
@@ -120,16 +124,14 @@ class Compute:
                 if on:
                     self._boot(id_)
                 else:
-                    service = self._services.pop(id_, None)
-                    if service:
-                        service.end(now=True)
+                    self._end_units(id_, now=True)
         if not on:
             for job in list(self._groups.values()):
                 if job.region == region:
                     job.end(now=True)
 
     def start_all(self) -> None:
-        for pid_file in self._dir.glob("*/pid"):
+        for pid_file in [*self._dir.glob("*/pid"), *self._dir.glob("*/*.pid")]:
             kill_recorded(pid_file, "planb-agent")
         for id_ in self._state.kv_items(_INSTANCES):
             self._boot(id_)
@@ -137,8 +139,8 @@ class Compute:
     def stop_all(self) -> None:
         for job in list(self._groups.values()):
             job.end()
-        for service in list(self._services.values()):
-            service.end()
+        for id_ in list(self._units):
+            self._end_units(id_)
 
     def _base_env(self) -> dict[str, str]:
         keep = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -152,14 +154,22 @@ class Compute:
         root = folder / "root"
         root.mkdir(parents=True, exist_ok=True)
         write_files(record["user_data"], root)
-        unit = next(iter(sorted((root / "etc/systemd/system").glob("*.service"))), None)
-        if unit is None:
-            return  # an instance without a service of its own is still an instance
+        self._end_units(id_)
+        where, env = root / "etc/systemd/system", self._base_env()
         with self._lock:
-            old = self._services.pop(id_, None)
-            if old:
-                old.end()
-            self._services[id_] = _Service(unit, root, folder, self._base_env())
+            self._units[id_] = [
+                _Timer(where / unit, root, folder, env)
+                if unit.endswith(".timer")
+                else _Service(where / unit, root, folder, env)
+                for unit in enabled(record["user_data"])
+                if (where / unit).exists()  # the system's own units are none of ours
+            ]
+
+    def _end_units(self, id_: str, *, now: bool = False) -> None:
+        with self._lock:
+            units = self._units.pop(id_, [])
+        for unit in units:
+            unit.end(now=now)
 
 
 class _Job:
@@ -187,9 +197,11 @@ class _Job:
 
 
 class _Service:
-    """systemd's part: ExecStart with its environment, restarted as Restart= says."""
+    """systemd's part: ExecStart with its environment, restarted as Restart= says. `start` False waits for a timer."""
 
-    def __init__(self, unit: Path, root: Path, folder: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, unit: Path, root: Path, folder: Path, env: dict[str, str], *, start: bool = True
+    ) -> None:
         settings = parse_unit(unit.read_text())
         self._command = shlex.split(settings.get("ExecStart", ["/bin/false"])[-1])
         self._command[0] = Path(self._command[0]).name  # /usr/local/bin/planb-agent: found on PATH here
@@ -201,35 +213,91 @@ class _Service:
             if path.exists():
                 pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
                 self._env |= {key.strip(): value.strip().strip('"') for key, value in pairs}
-        self._always = settings.get("Restart", ["no"])[-1] in ("always", "on-failure")
-        self._folder = folder
+        self._restart = settings.get("Restart", ["no"])[-1]
+        self._fine = {
+            0,
+            *(int(code) for line in settings.get("SuccessExitStatus", []) for code in line.split()),
+        }
+        self._folder, self._name = folder, unit.stem
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._supervise, name=f"unit-{unit.stem}", daemon=True)
-        self._thread.start()
+        if start:
+            self._thread.start()
+
+    def run(self) -> int:
+        """Starts it once and waits; its exit code."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._env,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self._folder / f"{self._name}.pid").write_text(str(self._process.pid))
+        while self._process.poll() is None and not self._ended.is_set():
+            time.sleep(0.1)
+        return self._process.poll() or 0
 
     def _supervise(self) -> None:
         while not self._ended.is_set():
-            with (self._folder / "log").open("ab") as log:
-                self._process = subprocess.Popen(
-                    self._command,
-                    env=self._env,
-                    cwd=self._folder,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            (self._folder / "pid").write_text(str(self._process.pid))
-            while self._process.poll() is None and not self._ended.is_set():
-                time.sleep(0.1)
-            if not self._always or self._ended.wait(RESTART_S):
+            failed = self.run() not in self._fine
+            again = self._restart == "always" or (self._restart == "on-failure" and failed)
+            if not again or self._ended.wait(RESTART_S):
                 return
 
     def end(self, *, now: bool = False) -> None:
         self._ended.set()
         if self._process is not None:
             end_group(self._process, now=now)
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+
+class _Timer:
+    """systemd's part: a service started OnActiveSec after the boot, then OnUnitActiveSec after each start; never twice
+    at once. In true time: the interval is the program's own setting."""
+
+    def __init__(self, unit: Path, root: Path, folder: Path, env: dict[str, str]) -> None:
+        settings = parse_unit(unit.read_text())
+        self._first = seconds(settings.get("OnActiveSec", ["0"])[-1])
+        self._every = seconds(settings["OnUnitActiveSec"][-1])
+        self._service = _Service(unit.with_suffix(".service"), root, folder, env, start=False)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name=f"unit-{unit.name}", daemon=True)
+        self._thread.start()
+
+    def _tick(self) -> None:
+        pause = self._first
+        while not self._ended.wait(pause):
+            started = time.monotonic()
+            self._service.run()
+            pause = max(0.0, started + self._every - time.monotonic())
+
+    def end(self, *, now: bool = False) -> None:
+        self._ended.set()
+        self._service.end(now=now)
         self._thread.join(10)
+
+
+def enabled(user_data: str) -> list[str]:
+    """Units that the instance's runcmd enables and starts: `systemctl enable --now UNIT …`."""
+    if not user_data.startswith("#cloud-config"):
+        return []
+    found: list[str] = []
+    for command in (yaml.safe_load(user_data) or {}).get("runcmd") or []:
+        words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+        if words[:2] == ["systemctl", "enable"] and "--now" in words:
+            found += [word for word in words[2:] if not word.startswith("-")]
+    return found
+
+
+def seconds(span: str) -> float:
+    """A time span of systemd's (`90`, `5min`, `1h 30min`) in seconds."""
+    units = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hr": 3600, "d": 86400, "ms": 0.001}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)\s*([a-z]*)", span))
 
 
 def write_files(user_data: str, root: Path) -> list[Path]:

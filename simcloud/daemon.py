@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simcloud import catalog as catalog
-from simcloud.aws import cloudwatch, s3objects, secrets, sns
+from simcloud.aws import autoscaling, cloudwatch, s3objects, secrets, sns
 from simcloud.awsapi import ACCESS_KEY, SECRET_KEY, AwsApi
 from simcloud.clusters import Clusters, Workload
 from simcloud.compute import Compute
@@ -74,7 +74,7 @@ class Daemon:
         self.identity = IdentityEndpoint()
         aws = AwsApi(self.state, self.network, lambda: self.clock.modelled("kvs_write") / self.clock.speed)
         compute = Compute(directory, self.state, self.network, self.environment)
-        aws.run_command = compute.run_command
+        aws.run_command, aws.online, aws.scale = compute.run_command, compute.online, self._scale
         clusters = Clusters(self.state, self.network, self._start_workload)
         self.world = World(
             network=self.network,
@@ -220,6 +220,13 @@ class Daemon:
         self.network.set_dark(region, False)
         self.world.mysql.power(region, on=True)
         self.world.compute.power(region, on=True)
+
+    def _scale(self, group: str, wanted: int | None) -> int:
+        """Desired capacity of an Auto Scaling group, changed first if `wanted`; -1 when there is no such group."""
+        if wanted is not None:
+            autoscaling.scale(self.state, self.world, group, wanted)
+        found = self.state.by_id(autoscaling.ASG, group)
+        return int(found.get("desiredCapacity", 0)) if found else -1
 
     def _start_workload(self, env: dict[str, str], site: str) -> Workload:
         return PetClinic(env, site, str(self.network.ca_bundle))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.agent import Agent, AgentArgs
 from components.aws.autoscaler import Autoscaler, AutoscalerArgs
-from components.aws.backup_host import BackupHost, BackupHostArgs
+from components.aws.backup_host import AzureIdentity, BackupHost, HostsArgs
 from components.aws.balancer import Balancer, BalancerArgs
 from components.aws.certificates import Certificate, CertificateArgs
 from components.aws.cluster import Cluster, ClusterArgs
@@ -89,7 +90,12 @@ def deploy(settings: Settings) -> None:
     )
     secrets = Secrets(
         "secrets",
-        SecretsArgs(project=project, region=region, recovery_days=30 if settings.protectData else 0),
+        SecretsArgs(
+            project=project,
+            region=region,
+            recovery_days=30 if settings.protectData else 0,
+            sas=settings.azureAuth == "sas",
+        ),
         opts,
     )
     database = Database(
@@ -178,23 +184,31 @@ def deploy(settings: Settings) -> None:
         ),
         opts,
     )
+    agent = Agent("agent", AgentArgs(project=project, root=ROOT, protect=settings.protectData), opts)
     backup_host = BackupHost(
         "backup",
-        BackupHostArgs(
+        HostsArgs(
             project=project,
             region=region,
+            architecture=settings.backupHostArchitecture,
             subnet_ids=network.subnets["was"],
             security_group_id=groups["backup"],
             kms_key_arn=secrets.key_arn,
+            log_key_arn=operations_key.arn,
+            agent=agent,
+            azure=AzureIdentity(
+                auth=settings.azureAuth,
+                tenant_id=standby.get_output("tenantId"),
+                client_id=standby.get_output("backupWriterClientId"),
+                sas_secret_arn=secrets.sas_arn,
+            ),
             container_url=container_url,
             database_host=database.host,
             database_port=database.port,
             database_name=Database.NAME,
-            master_secret_arn=database.master_secret_arn,
-            app_secret_arn=secrets.arns["app"],
-            backup_secret_arn=secrets.arns["backup"],
-            replication_secret_arn=secrets.arns["replication"],
+            secret_arns={**secrets.arns, "master": database.master_secret_arn},
             interval_s=settings.backupInterval,
+            protect=settings.protectData,
         ),
         opts,
     )
@@ -263,6 +277,12 @@ def deploy(settings: Settings) -> None:
         "appSecretArn": secrets.arns["app"],
         "backupSecretArn": secrets.arns["backup"],
         "backupHostTag": backup_host.tag,
+        "backupRoleArn": backup_host.role_arn,
+        "adminHostTag": backup_host.admin_tag,
+        "adminHostGroup": backup_host.admin_group,
+        "adminRoleArn": backup_host.admin_role_arn,
+        # What Azure's federated credentials are made of: this issuer, a role's ARN as the subject.
+        "awsTokenIssuer": backup_host.token_issuer,
         "backupInterval": settings.backupInterval,
         "operationsKeyArn": operations_key.arn,
         "edgeOperationsKeyArn": edge_operations_key.arn,

@@ -23,7 +23,7 @@ if sys.version_info < (3, 11):  # before anything that an older Python cannot re
 
 import tomllib
 
-from toolchain import browser, cache, gotools, mysql, nodetools, venv
+from toolchain import browser, cache, gotools, hosttools, mysql, nodetools, venv
 from toolchain.problem import SetupProblem
 from toolchain.progress import say
 
@@ -32,7 +32,9 @@ PINS = Path(__file__).parent / "pins.toml"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="toolchain.bootstrap", description="Sets up what PlanB needs.")
-    parser.add_argument("--tests", action="store_true", help="also what only the tests need (Chromium)")
+    parser.add_argument(
+        "--tests", action="store_true", help="also what only the tests need (Chromium, cloud-init)"
+    )
     parser.add_argument("--lint", action="store_true", help="also what only `make lint` needs (actionlint)")
     options = parser.parse_args()
     pins = tomllib.loads(PINS.read_text())
@@ -67,6 +69,7 @@ def main() -> int:
     ]
     if options.tests:
         jobs.append(lambda: {"chromium": browser.provide()})
+        jobs.append(lambda: hosttools.provide(pins["cloud-init"]["series"], bin_dir))
     tools: dict[str, Path] = {}
     problems: list[SetupProblem] = []
     with ThreadPoolExecutor(len(jobs)) as pool:

@@ -1,17 +1,15 @@
 """A real MySQL server and its clients: unpacked from Debian's packages, without root and without installing them.
 
-A private apt configuration resolves and downloads, `dpkg-deb` unpacks, and the packages' own dynamic loader runs
-the programs, so an older Debian below them does not matter. Elsewhere MySQL or MariaDB from PATH will do.
+The packages' own dynamic loader runs the programs, so an older Debian below them does not matter. Elsewhere MySQL or
+MariaDB from PATH will do.
 """
 
 from __future__ import annotations
 
 import platform
-import re
-import shutil
 from pathlib import Path
 
-from toolchain import cache, found
+from toolchain import cache, debian, found
 from toolchain.problem import SetupProblem
 from toolchain.progress import run, say
 
@@ -24,7 +22,6 @@ PROGRAMS = {
 }
 PACKAGES = ["mysql-server-core", "mysql-client", "mysql-client-core", "libc6"]
 MEND = "sudo apt-get install mariadb-server, or install MySQL ≥ 8.0 so that mysqld and mysqldump are on PATH"
-SOURCES = [Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")]
 _WRAPPER = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 lib="$here/root/usr/lib/{triplet}"
@@ -38,11 +35,12 @@ _ARCHITECTURES = {
 
 def provide(major: str, own: Path) -> dict[str, Path]:
     """Program name → path of a MySQL server with its clients; MariaDB's programs under the same names."""
-    mirror = _debian_mirror()
-    if mirror and found.which("apt-get") and found.which("dpkg-deb") and platform.machine() in _ARCHITECTURES:
+    mirror = debian.mirror()
+    if mirror and platform.machine() in _ARCHITECTURES:
         try:
             home = cache.provide(
-                cache.directory("mysql", major, [Path(__file__)]), lambda scratch: _unpack(scratch, mirror)
+                cache.directory("mysql", major, [Path(__file__), Path(debian.__file__)]),
+                lambda scratch: _unpack(scratch, mirror),
             )
         except SetupProblem as problem:
             say("mysql", f"Debian's MySQL could not be unpacked: {problem.what.splitlines()[-1].strip()}")
@@ -63,40 +61,8 @@ def _from_path(own: Path) -> dict[str, Path]:
     return programs
 
 
-def _debian_mirror() -> str | None:
-    for source in SOURCES:
-        if source.exists():
-            match = re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?)\s+(\S+)", source.read_text(), re.MULTILINE)
-            if match and "debian" in match.group(1):
-                return match.group(1)
-    return None
-
-
 def _unpack(scratch: Path, mirror: str) -> None:
-    for folder in ("lists/partial", "cache/archives/partial", "root"):
-        (scratch / "apt" / folder).mkdir(parents=True, exist_ok=True)
-    apt = scratch / "apt"
-    (apt / "status").touch()
-    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (apt / "sources.list").write_text(f"deb [signed-by={keyring}] {mirror} sid main\n")
-    options = [
-        f"Dir::Etc::sourcelist={apt}/sources.list",
-        "Dir::Etc::sourceparts=-",
-        f"Dir::State::lists={apt}/lists",
-        f"Dir::Cache={apt}/cache",
-        f"Dir::State::status={apt}/status",
-        "APT::Install-Recommends=false",
-        "APT::Sandbox::User=",  # the scratch directory is ours alone
-        "Debug::NoLocking=true",
-    ]
-    command = ["apt-get", *(part for option in options for part in ("-o", option))]
-    run("mysql", [*command, "update"], doing="reading Debian's package lists", mend=MEND)
-    run("mysql", [*command, "install", "--download-only", "-y", *PACKAGES], doing="downloading", mend=MEND)
-    packages = sorted((apt / "cache" / "archives").glob("*.deb"))
-    unpack = 'for package; do dpkg-deb -x "$package" "$0" || exit 1; done'
-    command = ["sh", "-c", unpack, f"{scratch}/root", *map(str, packages)]
-    run("mysql", command, doing=f"unpacking {len(packages)} packages", mend=MEND)
-    shutil.rmtree(apt)
+    debian.unpack("mysql", scratch, mirror, "sid", PACKAGES, mend=MEND)
     triplet, loader = _ARCHITECTURES[platform.machine()]
     for name, program in PROGRAMS.items():
         wrapper = scratch / name

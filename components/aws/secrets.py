@@ -20,11 +20,13 @@ SERVICES = ("ec2", "rds", "secretsmanager", "s3")
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """`recovery_days` is how long a deleted secret can be brought back; 0 deletes at once (drills)."""
+    """`recovery_days` is how long a deleted secret can be brought back; 0 deletes at once (drills). `sas` makes a
+    place for a signature of Azure's, which a rotation fills: no value of it passes through here."""
 
     project: str
     region: str
     recovery_days: int
+    sas: bool = False
 
 
 class Secrets(pulumi.ComponentResource):
@@ -83,6 +85,25 @@ class Secrets(pulumi.ComponentResource):
             )
             self.passwords[role] = password.result
             self.arns[role] = secret.arn
+        self.sas_arn: pulumi.Output[str] | None = None
+        if args.sas:
+            place = secretsmanager.Secret(
+                f"{name}-azure-sas",
+                name=f"{args.project}/prod/azure-sas",
+                description="Signature for the standby's backup container, written by its rotation",
+                kms_key_id=key.arn,
+                recovery_window_in_days=args.recovery_days,
+                tags=tags(f"{args.project}-azure-sas"),
+                opts=child(self),
+            )
+            secretsmanager.SecretPolicy(
+                f"{name}-azure-sas",
+                secret_arn=place.arn,
+                policy=account.apply(lambda id_: secret_policy(id_, readers(args.project, "azure-sas"))),
+                block_public_policy=True,
+                opts=child(self),
+            )
+            self.sas_arn = place.arn
         self.register_outputs({"keyArn": self.key_arn, "arns": self.arns})
 
 

@@ -81,7 +81,9 @@ def group(bill: Bill, it: Resource) -> Iterator[Line]:
     size = template and template.get("instanceType")
     if not size:
         raise UnknownPrice("the type of its instances is not in the state")
-    wanted = it.number("desiredCapacity", it.number("minSize"))
+    least = it.number("minSize")
+    # A group that may be empty has machines on demand only; the number in the state is that of the last update.
+    wanted = it.number("desiredCapacity", least) if least else 0
     span = min(it.number("minSize"), wanted), max(it.number("maxSize"), wanted)
     yield from instances(bill, it, "host", f"{size} host", str(size), template, wanted, span)
 

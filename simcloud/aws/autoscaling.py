@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from simcloud.aws.base import AwsKind, Named, existing, in_use, token_hex
 from simcloud.aws.iam import PROFILE
 from simcloud.aws.network import SUBNET, network_of
 from simcloud.kinds import CloudError, Context, Properties, Resource, kind
+from simcloud.state import State
+from simcloud.world import World
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 ASG = "aws:autoscaling/group:Group"
 MAX_USER_DATA = 16384
+AMI = re.compile(r"resolve:ssm:(/aws/service/ami-amazon-linux-latest/[\w.-]+?-(x86_64|arm64))(?::\d+)?")
+"""The images that Amazon publishes, found at launch (docs: using-systems-manager-parameters.html)."""
+GRAVITON = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
+UNFORMED = "You must use a valid fully-formed launch template. "
 
 
 @kind
@@ -103,9 +110,14 @@ class Group(Named):
             existing(ctx, SUBNET, subnet, "ValidationError", f"The subnet ID '{subnet}' does not exist")
         arn = (found.inputs.get("iamInstanceProfile") or {}).get("arn")
         if arn and not ctx.find(PROFILE, arn=arn):
+            raise CloudError("ValidationError", UNFORMED + "Invalid IAM Instance Profile ARN")
+        _image(found)
+        lifetime = int(inputs.get("maxInstanceLifetime") or 0)
+        if lifetime and not 86_400 <= lifetime <= 31_536_000:
+            # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
             raise CloudError(
                 "ValidationError",
-                "You must use a valid fully-formed launch template. Invalid IAM Instance Profile ARN",
+                "Max instance lifetime must be 0 or between 86400 and 31536000 seconds (1 and 365 days).",  # (I)
             )
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
@@ -119,29 +131,83 @@ class Group(Named):
         }
 
     def create(self, ctx: Context, res: Resource) -> Properties:
-        self._launch(ctx, res)
+        launch(ctx.state, ctx.world, res)
         return {}
 
     def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
-        ran, runs = (int(each.get("desiredCapacity", 0)) > 0 for each in (old, res))
+        now = int(old.get("desiredCapacity", 0))
+        # What the program does not change stays as it is, also if somebody scaled the group meanwhile.
+        same = old.inputs.get("desiredCapacity") == res.inputs.get("desiredCapacity")
+        wanted = now if same else int(res.inputs.get("desiredCapacity", res.inputs["minSize"]))
+        wanted = max(int(res.inputs["minSize"]), min(wanted, int(res.inputs["maxSize"])))
+        res.outputs["desiredCapacity"] = wanted
+        ran, runs = now > 0, wanted > 0
         changed = old.inputs.get("launchTemplate") != res.inputs.get("launchTemplate")
         renewed = changed and bool(res.inputs.get("instanceRefresh"))
         if ran and (renewed or not runs):
             ctx.world.compute.terminate(res.id)
         if runs and (renewed or not ran):
-            self._launch(ctx, res)
-        return {}
+            launch(ctx.state, ctx.world, res)
+        return {"desiredCapacity": wanted}
 
     def delete(self, ctx: Context, res: Resource) -> None:
         ctx.world.compute.terminate(res.id)
 
-    def _launch(self, ctx: Context, res: Resource) -> None:
-        if not int(res.get("desiredCapacity", 0)):
-            return
-        template = ctx.by_id(TEMPLATE, str(res.inputs["launchTemplate"]["id"]))
-        assert template is not None
-        data = base64.b64decode(str(template.inputs.get("userData") or "")).decode()
-        tags = {
-            str(t["key"]): str(t["value"]) for t in res.inputs.get("tags") or [] if t.get("propagateAtLaunch")
-        }
-        ctx.world.compute.start_instance(res.id, user_data=data, tags=tags, region=ctx.region)
+
+def launch(state: State, world: World, group: Resource) -> None:
+    """Starts the group's machine from its template, unless it wants none."""
+    if not int(group.get("desiredCapacity", 0)):
+        return
+    template = state.by_id(TEMPLATE, str(group.inputs["launchTemplate"]["id"]))
+    assert template is not None
+    data = base64.b64decode(str(template.inputs.get("userData") or "")).decode()
+    tags = {
+        str(t["key"]): str(t["value"]) for t in group.inputs.get("tags") or [] if t.get("propagateAtLaunch")
+    }
+    world.compute.start_instance(group.id, user_data=data, tags=tags, region=group.region)
+
+
+def scale(state: State, world: World, name: str, wanted: int) -> None:
+    """SetDesiredCapacity, by whoever may: the machine comes or goes."""
+    group = state.by_id(ASG, name)
+    if group is None:
+        raise CloudError("ValidationError", "AutoScalingGroup name not found - null")
+    low, high = int(group.inputs["minSize"]), int(group.inputs["maxSize"])
+    if not low <= wanted <= high:
+        what = f"above max value {high}" if wanted > high else f"below min value {low}"
+        raise CloudError(
+            "ValidationError",
+            f"New SetDesiredCapacity value {wanted} is {what} for the AutoScalingGroup.",
+        )
+    was = int(group.get("desiredCapacity", 0))
+    group.outputs["desiredCapacity"] = wanted
+    state.put(group)
+    if wanted and not was:
+        launch(state, world, group)
+    elif was and not wanted:
+        world.compute.terminate(group.id)
+
+
+def _image(template: Resource) -> None:
+    """An image by its public parameter must exist, for the architecture of the instance type."""
+    image, instance = (
+        str(template.inputs.get("imageId") or ""),
+        str(template.inputs.get("instanceType") or ""),
+    )
+    if not image.startswith("resolve:ssm:"):
+        return
+    found = AMI.fullmatch(image)
+    if found is None:
+        parameter = image.removeprefix("resolve:ssm:")
+        text = f"The Systems Manager parameter '{parameter}' does not exist"  # (I)
+        raise CloudError("ValidationError", UNFORMED + text)
+    own = "arm64" if GRAVITON.match(instance) else "x86_64"
+    if instance and own != found[2]:
+        raise CloudError(  # RunInstances' words (I)
+            "ValidationError",
+            UNFORMED
+            + f"The architecture '{own}' of the specified instance type does not match the architecture "
+            f"'{found[2]}' of the specified AMI. Specify an instance type and an AMI that have matching architectures, "
+            "and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture "
+            "of the instance type or AMI.",
+        )

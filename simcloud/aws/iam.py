@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,6 +20,8 @@ INLINE = "aws:iam/rolePolicy:RolePolicy"
 POLICY = "aws:iam/policy:Policy"
 PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 KEY = "aws:kms/key:Key"
+FEDERATION = "iam:outbound-federation"
+"""Scope of the issuer's URL, while the account may have tokens signed."""
 # The ones that somebody here has a use for; a name that is not among them is more likely a slip.
 MANAGED = {
     *("AmazonEKSClusterPolicy", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy"),
@@ -217,6 +220,32 @@ class OpenIdConnectProvider(AwsKind):
 
     def shown(self, ctx: Context, res: Resource) -> Properties:
         return {"arn": res.id, "thumbprintLists": ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]}
+
+
+@kind
+class OutboundWebIdentityFederation(AwsKind):
+    """The account's switch; the provider adopts one that is on (FeatureEnabled, 409) instead of failing:
+    https://github.com/hashicorp/terraform-provider-aws/pull/45217"""
+
+    type = "aws:iam/outboundWebIdentityFederation:OutboundWebIdentityFederation"
+    regional = False
+    lasting = frozenset({"issuerIdentifier"})
+
+    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
+        return ctx.account
+
+    def shown(self, ctx: Context, res: Resource) -> Properties:
+        issuer = ctx.state.kv_get(FEDERATION, ctx.account)
+        if issuer is None:
+            issuer = f"https://{uuid.uuid4()}.tokens.sts.global.api.aws"
+            ctx.state.kv_put(FEDERATION, ctx.account, issuer)
+        return {"issuerIdentifier": issuer, "jwtVendingEnabled": True}
+
+    def delete(self, ctx: Context, res: Resource) -> None:
+        if ctx.state.kv_get(FEDERATION, ctx.account) is None:
+            text = "The request failed because outbound identity federation is already disabled for your account."
+            raise CloudError("FeatureDisabled", text)
+        ctx.state.kv_delete(FEDERATION, ctx.account)
 
 
 @kind

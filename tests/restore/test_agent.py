@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -214,7 +215,8 @@ def host_setup(
         "container_url": container_url,
         "region": "ap-northeast-2",
         "database": {"host": "127.0.0.1", "port": source.port, "name": name},
-        "interval_s": 2,
+        "project": "blue",
+        "group": "blue-db-admin",
         **arns,
     }
     (tmp_path / "etc/planb").mkdir(parents=True)
@@ -223,43 +225,104 @@ def host_setup(
     source.root(*(f"DROP USER IF EXISTS {user}@'%'" for user in ACCOUNTS))
 
 
-def test_the_service_bootstraps_backs_up_every_interval_and_stops_at_sigterm(
+def ages(url: str) -> list[float]:
+    """Backup ages that CloudWatch has."""
+    client: Any = boto3.client(
+        "cloudwatch",
+        region_name="ap-northeast-2",
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test-secret",
+    )
+    found = client.get_metric_statistics(
+        Namespace="PlanB",
+        MetricName="BackupAgeSeconds",
+        Dimensions=[{"Name": "Project", "Value": "blue"}],
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+        Period=60,
+        Statistics=["SampleCount", "Maximum"],
+    )["Datapoints"]
+    return [one["Maximum"] for one in found for _ in range(int(one["SampleCount"]))]
+
+
+def test_what_the_timer_starts(
+    host_setup: tuple[dict[str, str], str], source: Server, container: Container, secrets_manager: str
+) -> None:
+    """One backup a start, its age told to CloudWatch, silence while the other site is active."""
+    env, _ = host_setup
+    assert _agent("bootstrap", env=env).returncode == 0
+    assert source.root("SELECT value FROM mysql.rds_configuration") == (("24",),)
+    done = _agent("run", env=env)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["backup done"]
+    assert json.loads(done.stdout)["backup"] == catalog.newest_valid(container).name
+    assert len(ages(secrets_manager)) == 1 and 0 <= ages(secrets_manager)[0] < 60
+    source.root("UPDATE mysql.rds_configuration SET value = NULL")
+    again = _agent("run", env=env)
+    told = [json.loads(line) for line in again.stderr.splitlines()]
+    assert [line["event"] for line in told] == ["binlog retention is wrong", "backup done"]
+    assert "not set, wanted are 24" in told[0]["what"] and "bootstrap" in told[0]["next_step"]
+    Active(epoch=1, site="azure").write(container)  # a failover happened: this side must fall silent
+    made = len(catalog.list_backups(container))
+    silent = _agent("run", env=env)
+    assert silent.returncode == 0 and "azure is active" in silent.stderr
+    assert len(catalog.list_backups(container)) == made
+    assert len(ages(secrets_manager)) == 3, "the age is told also when there is no new backup"
+    for canary in (APP_PASSWORD, BACKUP_PASSWORD, source.password):
+        assert canary not in done.stderr + again.stderr + silent.stderr
+
+
+def test_it_stops_at_sigterm(
     host_setup: tuple[dict[str, str], str], source: Server, container: Container
 ) -> None:
+    env, name = host_setup
+    assert _agent("bootstrap", env=env).returncode == 0
+    with pymysql.connect(unix_socket=source.socket, user="root", database=name) as holder:
+        holder.cursor().execute("LOCK TABLES owners WRITE")  # the backup waits
+        process = subprocess.Popen(
+            [sys.executable, "-m", "restore.agent", "run"], env=env, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            time.sleep(3)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=45)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert process.returncode in (1, 4), errors
+    assert catalog.list_backups(container) == []
+
+
+def test_the_backup_host_cannot_administer(
+    host_setup: tuple[dict[str, str], str], tmp_path: Path, source: Server
+) -> None:
+    """With the configuration of the backup host: no ARN of the master's or the application's secret."""
     env, _ = host_setup
-    process = subprocess.Popen(
-        [sys.executable, "-m", "restore.agent", "run"],
-        env=env,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        until = time.monotonic() + 40
-        while len([one for one in catalog.list_backups(container) if one.state == "valid"]) < 3:
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.3)
-        Active(epoch=1, site="azure").write(container)  # a failover happened: this side must fall silent
-        time.sleep(2.5)
-        made = len(catalog.list_backups(container))
-        time.sleep(4.5)
-        assert len(catalog.list_backups(container)) == made
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=15)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    assert process.returncode == 0
-    lines = [json.loads(line) for line in errors.splitlines()]
-    assert [line["event"] for line in lines][:2] == ["bootstrap done", "backup done"]
-    assert lines[-1]["event"] == "stopped"
-    assert any(line["event"] == "backup skipped" and "azure is active" in line["what"] for line in lines)
-    for canary in (APP_PASSWORD, BACKUP_PASSWORD, source.password):
-        assert canary not in errors
-    assert source.root("SELECT value FROM mysql.rds_configuration") == (("24",),)
-    seconds = [one.server_utc.second for one in catalog.list_backups(container)[:-1] if one.server_utc]
-    assert all(second % 2 == 0 for second in seconds), "not aligned to the interval"
+    assert _agent("bootstrap", env=env).returncode == 0
+    path = tmp_path / "etc/planb/agent.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in config.items() if k[:6] not in ("master", "app_se")}))
+    for verb in (("bootstrap",), ("fence",), ("unfence",), ("restore", "--backup", "x")):
+        done = _agent(*verb, env=env)
+        assert done.returncode == 3 and "administration host" in done.stderr, done.stderr
+    assert _agent("run", env=env).returncode == 0
+    digests = json.loads(_agent("digests", env=env).stdout)
+    assert digests["tables"]["owners"]["rows"] == 100
+
+
+def test_a_busy_host_does_not_retire(host_setup: tuple[dict[str, str], str], tmp_path: Path) -> None:
+    env, _ = host_setup
+    lock = tmp_path / "run/planb/verbs.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)  # as a verb holds it
+        busy = _agent("retire", env=env)
+        assert busy.returncode == 3 and "a verb runs on this host" in busy.stderr
+    idle = _agent("retire", env=env)
+    assert idle.returncode == 0 and json.loads(idle.stdout) == {"retired": False}  # no such group here
 
 
 def test_verbs_of_the_host(

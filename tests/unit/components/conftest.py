@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 from pulumi.runtime import config, mocks, rpc, settings
 from pulumi.runtime.stack import run_pulumi_func
@@ -186,6 +187,7 @@ class Cloud(mocks.Mocks):
             "Record": {"fqdn": "proof.example.com"},
             "Key": {"keyId": "key-id"},
             "Eip": {"allocationId": "eipalloc-1"},
+            "OutboundWebIdentityFederation": {"issuerIdentifier": "https://id.tokens.sts.global.api.aws"},
             "Vpc": {"ownerId": "123456789012"},
         }
         return found | particular.get(kind, {})
@@ -240,6 +242,15 @@ def bare(value: Any, text: str = "canary") -> bool:
     if isinstance(value, list):
         return any(bare(item, text) for item in value)
     return isinstance(value, str) and text in value
+
+
+def in_stack(make: Callable[[pulumi.ResourceOptions], object]) -> Callable[[], None]:
+    """A program that makes one component of AWS's, with the options that a stack gives it."""
+
+    def program() -> None:
+        make(pulumi.ResourceOptions(provider=aws.Provider("aws", region="ap-northeast-2")))
+
+    return program
 
 
 class Run(Protocol):

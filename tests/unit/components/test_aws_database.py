@@ -12,9 +12,8 @@ import pytest
 from components.aws.database import STATIC, Database, DatabaseArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from tests import iam
-from tests.unit.components.test_aws import in_stack
 
-from .conftest import Recorded, Run
+from .conftest import Recorded, Run, in_stack
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-2"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/blue-"

@@ -26,7 +26,8 @@ COMPONENTS = {
         "planb:aws:Edge": {"domainName", "storeArn"},
         "planb:aws:EdgeLogs": set(),
         "planb:aws:Dns": {"healthCheckId"},
-        "planb:aws:BackupHost": {"tag"},
+        "planb:aws:Agent": {"bucket", "key", "sha256"},
+        "planb:aws:BackupHost": {"tag", "adminTag", "tokenIssuer"},
         "planb:index:Workload": set(),
     },
     "dr": {
@@ -59,6 +60,7 @@ UNTAGGED = {
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    "aws:iam/outboundWebIdentityFederation:OutboundWebIdentityFederation",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/alias:Alias",
@@ -69,6 +71,7 @@ UNTAGGED = {
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -148,8 +151,8 @@ def test_tags(run: Run, stack: str) -> None:
         defaults = defaults if isinstance(defaults, str) else str(defaults)
         for word in ("green", "prod", "pulumi"):
             assert word in defaults
-        tagged = {tag["key"]: tag["value"] for tag in recorded.one("Group")["tags"]}
-        assert tagged == {"Name": "green-backup", "Role": "backup"}
+        tagged = [{tag["key"]: tag["value"] for tag in item["tags"]} for item in recorded.all("Group")]
+        assert {"Name": "green-backup", "Role": "backup"} in tagged
 
 
 def test_names_on_aws(run: Run) -> None:
@@ -160,8 +163,6 @@ def test_names_on_aws(run: Run) -> None:
         ("KeyValueStore", "name"): "green-site",
         ("ResponseHeadersPolicy", "name"): "green-security-headers",
         ("LogDeliverySource", "name"): "green-edge",
-        ("Group", "name"): "green-backup",
-        ("InstanceProfile", "name"): "green-backup",
         ("eks:index:Cluster", "name"): "green-eks",
         ("aws:rds/instance:Instance", "identifier"): "green-mysql",
     }
@@ -170,6 +171,8 @@ def test_names_on_aws(run: Run) -> None:
     assert {item["name"] for item in recorded.all("Function")} == {"green-router", "green-health"}
     groups = {item["name"] for item in recorded.all("SecurityGroup")}
     assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup", "endpoints")}
+    for kind in ("aws:autoscaling/group:Group", "InstanceProfile"):
+        assert {item["name"] for item in recorded.all(kind)} == {"green-backup", "green-db-admin"}
     secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}
     assert secrets == {f"green/prod/db-{one}" for one in ("app", "backup", "replication")}
 

@@ -59,7 +59,7 @@ CONFIG = {
     "master_secret_arn": "arn:m",
     "backup_secret_arn": "arn:b",
     "app_secret_arn": "arn:a",
-    "interval_s": 300,
+    "replication_secret_arn": "arn:r",
     "something_new": True,
 }
 
@@ -68,12 +68,16 @@ def test_the_agents_file_below_its_root(tmp_path: Path) -> None:
     (tmp_path / "etc/planb").mkdir(parents=True)
     (tmp_path / "etc/planb/agent.json").write_text(json.dumps(CONFIG))
     config = AgentConfig.load(Path("/etc/planb/agent.json"), {"PLANB_ROOT": str(tmp_path)})
-    assert config.database.name == "petclinic" and config.interval_s == 300 and config.site == "aws"
+    assert config.database.name == "petclinic" and config.azure is None and config.site == "aws"
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "not JSON"), ("[]", "dictionary"), (json.dumps(CONFIG | {"interval_s": 0}), "interval_s")],
+    [
+        ("{", "not JSON"),
+        ("[]", "dictionary"),
+        (json.dumps(CONFIG | {"azure": {"auth": "sas"}}), "sas_secret_arn"),
+    ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "agent.json"

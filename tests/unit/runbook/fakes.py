@@ -18,7 +18,7 @@ from restore.errors import AlreadyExists, Changed, LeaseHeld
 from restore.jobs import JobError, Progress
 from restore.lease import Lease
 from restore.models import Manifest, StoredData, TableDigest
-from runbook import cli, probes, sites, ssm
+from runbook import adminhost, cli, probes, sites, ssm
 from runbook.edge_switch import EdgeState
 from runbook.engine import Engine, Operation, Update
 from runbook.errors import PlanBError, Refused
@@ -26,6 +26,7 @@ from runbook.events import Recorder
 from tests.unit.restore.test_models import manifest
 
 GATEWAY = "gw.example"
+ADMIN = {"key": "Name", "value": "planb-db-admin"}
 TABLES = {"owners": TableDigest(100, "a" * 64), "visits": TableDigest(7, "b" * 64)}
 
 
@@ -209,6 +210,8 @@ class Clouds:
     kill_at: str = ""
     job_fails: int = 0
     agent_calls: list[list[str]] = field(default_factory=list[list[str]])
+    hosts: list[str] = field(default_factory=list[str])
+    """What became of the administration host."""
     aws_tables: dict[str, TableDigest] = field(default_factory=lambda: dict(TABLES))
 
     def __post_init__(self) -> None:
@@ -245,8 +248,14 @@ class Clouds:
             progress.error = JobError(error_class="Unreachable", what="the database is away", exit_code=1)
         progress.write(self.container)
 
+    def administrator(self, prod: dict[str, Any]) -> tuple[dict[str, str], str]:
+        self.hosts.append("started")
+        return ADMIN, "ap-northeast-2"
+
     def agent(self, tag: dict[str, str], region: str, arguments: list[str], *, timeout_s: float) -> Any:
         self.hit(f"agent {arguments[0]}")
+        # The backup host has neither the master's nor the application's password.
+        assert (tag == ADMIN) == (arguments[0] in ("fence", "unfence", "restore", "bootstrap")), arguments
         self.agent_calls.append(arguments)
         if arguments[0] == "restore":
             self.aws_tables = dict(TABLES)
@@ -280,6 +289,8 @@ class Clouds:
         monkeypatch.setattr(probes, "get", get)
         monkeypatch.setattr(probes, "wait_until", wait_until)
         monkeypatch.setattr(ssm, "run", self.agent)
+        monkeypatch.setattr(adminhost, "started", self.administrator)
+        monkeypatch.setattr(adminhost, "dismissed", lambda prod: self.hosts.append("dismissed"))
         return self
 
 

@@ -64,6 +64,7 @@ def test_the_whole_way(on_azure: Clouds) -> None:
     assert on_azure.edge.writes == [("maintenance", GATEWAY, 3, "e0"), ("aws", "none", 3, "e2")]
     assert texts(recorder, "customers") == ["the maintenance page", "the service, on AWS"]
     assert [call[0] for call in on_azure.agent_calls] == ["digests", "fence", "backup", "restore", "digests"]
+    assert on_azure.hosts[0] == "started" and on_azure.hosts[-1] == "dismissed"
     assert on_azure.agent_calls[2] == ["backup", "--once", "--prefix", "diverged/3/", "--accept-shrink"]
 
 

@@ -1,4 +1,4 @@
-"""ssm.py: one command on the backup host, its result or its reason, within bounds."""
+"""ssm.py: one command on a host, its result or its reason, within bounds."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_failure_names_its_reason(monkeypatch: pytest.MonkeyPatch, out: str, e
     with pytest.raises(PlanBError) as caught:
         ask(monkeypatch, ("Failed", out, err))
     assert caught.value.what.endswith(f"failed: {reason}")
-    assert caught.value.resource == "backup host planb-backup"
+    assert caught.value.resource == "host planb-backup"
 
 
 def test_dark_before_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:

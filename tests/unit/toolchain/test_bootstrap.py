@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from toolchain import bootstrap, browser, gotools, mysql, nodetools, venv
+from toolchain import bootstrap, browser, debian, gotools, hosttools, mysql, nodetools, venv
 from toolchain.problem import SetupProblem
 
 
@@ -47,6 +47,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(nodetools, "packages", made.provide("packages", made.cache / "node"))
     monkeypatch.setattr(mysql, "provide", made.provide("mysql", {"mysqld": made.cache / "mysql" / "mysqld"}))
     monkeypatch.setattr(browser, "provide", made.provide("browser", Path("/usr/bin/chromium")))
+    host_tools = {"cloud-init": made.cache / "cloud-init" / "cloud-init"}
+    monkeypatch.setattr(hosttools, "provide", made.provide("hosttools", host_tools))
     monkeypatch.setattr(sys, "argv", ["bootstrap"])
     return made
 
@@ -69,7 +71,8 @@ def test_everything_there_is_linked_and_said(machine: Machine, capfd: pytest.Cap
 def test_options_ask_for_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bootstrap", "--tests", "--lint"])
     assert bootstrap.main() == 0
-    assert {"browser", "actionlint"} <= set(machine.asked)
+    assert {"browser", "actionlint", "hosttools"} <= set(machine.asked)
+    assert (machine.bin / "cloud-init").readlink() == machine.cache / "cloud-init" / "cloud-init"
     assert not (machine.bin / "chromium").exists(), "what is on PATH stays where it is"
 
 
@@ -108,14 +111,14 @@ OWN = Path("/nowhere/.venv/bin")
 
 
 def test_mysql_from_path_where_debian_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mysql, "SOURCES", [])
+    monkeypatch.setattr(debian, "SOURCES", [])
     there = executables(tmp_path / "bin", *mysql.PROGRAMS)
     monkeypatch.setenv("PATH", str(there))
     assert mysql.provide("9", OWN) == {name: there / name for name in mysql.PROGRAMS}
 
 
 def test_mariadb_serves_under_mysqls_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mysql, "SOURCES", [])
+    monkeypatch.setattr(debian, "SOURCES", [])
     there = executables(
         tmp_path / "bin", "mariadbd", "mariadb", "mariadb-dump", "mariadb-binlog", "mariadb-admin"
     )
@@ -127,7 +130,7 @@ def test_mariadb_serves_under_mysqls_names(tmp_path: Path, monkeypatch: pytest.M
 def test_our_own_links_are_not_taken_for_the_machines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mysql, "SOURCES", [])
+    monkeypatch.setattr(debian, "SOURCES", [])
     own = executables(tmp_path / "own", *mysql.PROGRAMS)
     monkeypatch.setenv("PATH", str(own))
     with pytest.raises(SetupProblem, match=r"mysql: no mysqld here[\s\S]*mend it: sudo apt-get install"):
@@ -138,7 +141,7 @@ def test_debians_packages_that_cannot_be_had_fall_back_to_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (sources := tmp_path / "debian.sources").write_text("Types: deb\nURIs: http://deb.debian.org/debian\n")
-    monkeypatch.setattr(mysql, "SOURCES", [tmp_path / "missing", sources])
+    monkeypatch.setattr(debian, "SOURCES", [tmp_path / "missing", sources])
     monkeypatch.setattr(mysql.platform, "machine", lambda: "x86_64")
     monkeypatch.setenv("PLANB_CACHE", str(tmp_path / "cache"))
     mirrors: list[str] = []
@@ -172,3 +175,23 @@ def test_an_old_node_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", f"{there}{os.pathsep}/bin")
     with pytest.raises(SetupProblem, match=r"node: Node\.js ≥ 18\.0\.0 is not on PATH"):
         nodetools.node("18.0.0")
+
+
+def test_an_old_systemd_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = executables(tmp_path / "bin", "systemd-analyze")
+    (there / "systemd-analyze").write_text("#!/bin/sh\necho 'systemd 249 (249.11)'\n")
+    monkeypatch.setenv("PATH", f"{there}:/bin")
+    with pytest.raises(SetupProblem, match=r"no systemd-analyze ≥ 250[\s\S]*mend it: sudo apt-get install"):
+        hosttools.provide("25", OWN)
+
+
+def test_cloud_init_from_path_where_debian_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "SOURCES", [])
+    there = executables(tmp_path / "bin", "systemd-analyze", "cloud-init")
+    (there / "systemd-analyze").write_text("#!/bin/sh\necho 'systemd 252.39'\n")
+    monkeypatch.setenv("PATH", f"{there}:/bin")
+    found = hosttools.provide("25", OWN)
+    assert found == {name: there / name for name in ("cloud-init", "systemd-analyze")}
+    (there / "cloud-init").unlink()
+    with pytest.raises(SetupProblem, match=r"cloud-init: none here[\s\S]*mend it"):
+        hosttools.provide("25", OWN)

@@ -106,6 +106,9 @@ def test_the_backup_host_by_its_architecture(size: str, hour: float) -> None:
     found = lines(template("lt-2", size=size, gigabytes=10), host)
     assert [line.row for line in found] == ["host", "other"]
     assert sum(line.month_total_usd for line in found) == pytest.approx(hour * HOURS + 10 * usd("ebs.gp3"))
+    demand = made(SCALING, "admin", desiredCapacity=1, minSize=0, maxSize=1, launchTemplate={"id": "lt-2"})
+    machine, disk = lines(template("lt-2", size=size, gigabytes=10), demand)
+    assert machine.month_total_usd == disk.month_total_usd == 0, "a machine on demand is not there all month"
     lost = bill(host)
     assert [item.why for item in lost.unpriced] == ["the type of its instances is not in the state"]
 

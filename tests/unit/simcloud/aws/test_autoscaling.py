@@ -10,7 +10,7 @@ import pytest
 
 from simcloud.aws import autoscaling as asg
 from simcloud.aws import iam
-from simcloud.kinds import Resource
+from simcloud.kinds import CloudError, Resource
 
 from .conftest import ACCOUNT, REGION, Aws
 
@@ -118,3 +118,64 @@ def test_capacity_follows(aws: Aws, given: dict[str, Any]) -> None:
     assert len(aws.called("compute.start_instance")) == 1
     aws.change(up, desiredCapacity=0)
     assert aws.called("compute.terminate") == [(("backup",), {})]
+
+
+IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
+
+
+@pytest.mark.parametrize(
+    ("image", "instance", "text"),
+    [
+        (
+            "x86_64",
+            "t4g.small",
+            "'arm64' of the specified instance type does not match the architecture 'x86_64'",
+        ),
+        (
+            "arm64",
+            "t3.small",
+            "'x86_64' of the specified instance type does not match the architecture 'arm64'",
+        ),
+        ("sparc", "t3.small", "al2023-ami-kernel-default-sparc' does not exist"),
+    ],
+)
+def test_an_image_found_at_launch_fits_its_machine(
+    aws: Aws, given: dict[str, Any], image: str, instance: str, text: str
+) -> None:
+    wrong = aws.make(asg.TEMPLATE, {"name": "x", "imageId": IMAGE + image, "instanceType": instance})
+    aws.refuses("ValidationError", text, asg.ASG, {**given, "launchTemplate": {"id": wrong.id}})
+    for number, (good, fits) in enumerate((("x86_64", "t3.small"), ("arm64", "t4g.small"))):
+        template = aws.make(
+            asg.TEMPLATE, {"name": f"t{number}", "imageId": IMAGE + good, "instanceType": fits}
+        )
+        more = {**given, "name": f"g{number}", "launchTemplate": {"id": template.id}}
+        aws.make(asg.ASG, more, f"g{number}")
+
+
+def test_a_lifetime_is_a_day_at_least(aws: Aws, given: dict[str, Any]) -> None:
+    text = "between 86400 and 31536000 seconds"
+    aws.refuses("ValidationError", text, asg.ASG, {**given, "maxInstanceLifetime": 3600})
+    aws.make(asg.ASG, {**given, "maxInstanceLifetime": 86_400})
+
+
+def test_somebody_scales_a_group(aws: Aws, given: dict[str, Any]) -> None:
+    made = aws.make(asg.ASG, {**given, "minSize": 0, "desiredCapacity": 1})
+    asg.scale(aws.state, aws.world, "backup", 0)
+    assert aws.called("compute.terminate") == [(("backup",), {})]
+    asg.scale(aws.state, aws.world, "backup", 0)
+    assert len(aws.called("compute.terminate")) == 1
+    # An update that does not change the number leaves it as it is, as the provider does.
+    there = aws.state.by_id(asg.ASG, "backup")
+    assert there is not None
+    changed = aws.change(there, healthCheckGracePeriod=60)
+    assert changed.outputs["desiredCapacity"] == 0
+    assert len(aws.called("compute.start_instance")) == 1
+    asg.scale(aws.state, aws.world, "backup", 1)
+    assert len(aws.called("compute.start_instance")) == 2
+    for name, wanted, text in (
+        ("backup", 2, "New SetDesiredCapacity value 2 is above max value 1"),
+        ("none", 1, "AutoScalingGroup name not found"),
+    ):
+        with pytest.raises(CloudError, match=text):
+            asg.scale(aws.state, aws.world, name, wanted)
+    aws.delete(made)

@@ -197,3 +197,25 @@ def test_a_key_policy_by_wildcard_locks_nobody_out(aws: Aws) -> None:
     wrong = policy(Effect="Allow", Principal=root, Action=["kms:Get*"], Resource="*")
     text = "will not allow you to update the key policy"
     aws.refuses("MalformedPolicyDocumentException", text, iam.KEY, {"policy": wrong}, "other")
+
+
+FEDERATED = "aws:iam/outboundWebIdentityFederation:OutboundWebIdentityFederation"
+
+
+def test_one_that_is_on_already_is_adopted(aws: Aws) -> None:
+    first = aws.make(FEDERATED, {})
+    issuer = first.outputs["issuerIdentifier"]
+    assert re.fullmatch(r"https://[0-9a-f-]{36}\.tokens\.sts\.global\.api\.aws", issuer)
+    assert (first.id, first.region) == (ACCOUNT, "global")
+    aws.state.remove(first.type, first.id)  # forgotten by a stack that retained it
+    assert aws.make(FEDERATED, {}).outputs["issuerIdentifier"] == issuer
+    again = aws.state.by_id(FEDERATED, ACCOUNT)
+    assert again is not None
+    aws.delete(again)
+    assert aws.make(FEDERATED, {}).outputs["issuerIdentifier"] != issuer
+
+
+def test_what_is_off_cannot_be_switched_off(aws: Aws) -> None:
+    made = aws.make(FEDERATED, {})
+    aws.state.kv_delete(iam.FEDERATION, ACCOUNT)
+    aws.refuses_delete("FeatureDisabled", "already disabled", made)
