@@ -13,11 +13,11 @@ HEAD = """# Policies
 
 <!-- Made by `make docs` from policy/: do not edit. -->
 
-`pulumi preview -s prod --policy-pack policy` (and `up`) holds every resource against the rules below; they hold for both
-stacks at every tier. A **mandatory** rule that is broken ends the run with exit code 255 and says what to do; an *advice*
-is printed and passes. What is not known yet during a preview is held against nobody: the next preview, and `up` itself,
-see it. To take a site down, `planb:protectData` goes to false, and `--policy-pack-config policy/teardown.json` turns the
-one rule that minds into advice."""
+`pulumi preview -s prod --policy-pack policy` (and `up`) holds every resource against the rules below; they hold
+for both stacks at every tier. A **mandatory** rule that is broken ends the run with exit code 255 and says what
+to do; an *advice* is printed and passes. What is not known yet during a preview is held against nobody: the
+next preview, and `up` itself, see it. To take a site down, `planb:protectData` goes to false, and
+`--policy-pack-config policy/teardown.json` turns the one rule that minds into advice."""
 
 
 def row(rule: Rule) -> str:

@@ -15,7 +15,7 @@ from tests.engine.conftest import ROOT, Site
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 VARIANTS = {
-    # "prod": ("prod", {}),
+    "prod": ("prod", {}),
     "pilot-light": ("dr", {"tier": "pilot-light"}),
     "emergency": ("dr", {"tier": "emergency"}),
     "full": ("dr", {"tier": "full"}),
