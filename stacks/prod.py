@@ -25,6 +25,7 @@ from components.aws.network import Network, NetworkArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
 from components.aws.waf import Firewall, FirewallArgs
+from components.naming import stack_tags
 from components.workload import Workload, WorkloadArgs
 from stacks.settings import NONE, Settings
 
@@ -36,7 +37,7 @@ def deploy(settings: Settings) -> None:
     """Creates the production site and exports what the runbook needs."""
     project = settings.project
     region = pulumi.Config("aws").get("region") or "ap-northeast-2"
-    tags = {"Project": project, "Stack": pulumi.get_stack(), "ManagedBy": "pulumi"}
+    tags = stack_tags(project)
     provider = aws.Provider("aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags))
     opts = pulumi.ResourceOptions(provider=provider)
     everything = pulumi.ResourceOptions(providers=[provider])

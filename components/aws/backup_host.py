@@ -25,7 +25,7 @@ from components.aws.host_config import (
     backup_units,
     user_data,
 )
-from components.naming import child, tags
+from components.naming import child, stack_tags, tags
 
 AMI = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 INSTANCE_TYPES = {"x86_64": "t3.small", "arm64": "t4g.small"}
@@ -222,8 +222,9 @@ class BackupHost(pulumi.ComponentResource):
             ),
             enabled_metrics=[autoscaling.Metric.GROUP_IN_SERVICE_INSTANCES],
             tags=[
-                autoscaling.GroupTagArgs(key="Name", value=label, propagate_at_launch=True),
-                autoscaling.GroupTagArgs(key="Role", value=kind.role, propagate_at_launch=True),
+                # The provider's default tags do not reach Auto Scaling groups.
+                autoscaling.GroupTagArgs(key=key, value=value, propagate_at_launch=True)
+                for key, value in {"Name": label, "Role": kind.role, **stack_tags(args.project)}.items()
             ],
             opts=child(
                 self,

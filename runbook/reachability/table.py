@@ -21,7 +21,13 @@ def aws(ingress: Ingress = "internet", *, https: bool = False) -> list[Row]:
 
     With `ingress` cloudfront the seed's "from the internet" is CloudFront's servers, on the one port that they use.
     """
-    return [*_seed(ingress, https), *_necessities(), *_recovery(), *_public_balancer(ingress)]
+    return [
+        *_seed(ingress, https),
+        *_necessities(),
+        *_administration(),
+        *_recovery(),
+        *_public_balancer(ingress),
+    ]
 
 
 def _seed(ingress: Ingress, https: bool) -> Iterable[Row]:
@@ -65,6 +71,14 @@ def _necessities() -> Iterable[Row]:
     yield Row("internet", "control-plane", tcp(443), why, required=False)
 
 
+def _administration() -> Iterable[Row]:
+    """The host that administers the database (ADR 17): the backup host's group, another identity, mostly absent."""
+    yield Row("db-admin", "rds", tcp(3306), "accounts, fencing and restores, by the runbook", required=False)
+    yield Row("db-admin", "internet", tcp(443), "backups from Azure Blob Storage", required=False)
+    yield Row("db-admin", "endpoints", tcp(443), "its secrets and Session Manager", required=False)
+    yield Row("db-admin", "s3", tcp(443), "packages and the agent", required=False)
+
+
 def _recovery() -> Iterable[Row]:
     """The function that answers alarms, where there is one."""
     why = "the recovery function to the Kubernetes API, and to AWS's APIs by NAT"
@@ -82,7 +96,7 @@ def _public_balancer(ingress: Ingress) -> Iterable[Row]:
         why = "the balancer is public, and so for us"
         for one in MEMBERS:
             yield Row(one, "alb", tcp(80, 443), why, required=False)
-        for one in ("backup", "recovery"):
+        for one in ("backup", "db-admin", "recovery"):
             yield Row(one, "alb", tcp(443), why, required=False)
 
 
