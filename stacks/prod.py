@@ -201,6 +201,7 @@ def deploy(settings: Settings) -> None:
                 auth=settings.azureAuth,
                 tenant_id=standby.get_output("tenantId"),
                 client_id=standby.get_output("backupWriterClientId"),
+                trusts=standby.get_output("backupWriterTrusts"),
                 sas_secret_arn=secrets.sas_arn,
             ),
             container_url=container_url,

@@ -38,11 +38,16 @@ LOG_DAYS = 90
 
 @dataclass(frozen=True, kw_only=True)
 class AzureIdentity:
-    """How the hosts reach the standby's storage; what the dr stack does not export yet is None."""
+    """How the hosts reach the standby's storage; what the dr stack does not export (yet) is None.
+
+    `trusts` are the roles that the identity trusts, as text. The standby is deployed first and can trust nobody before
+    this account's token issuer is known: until then the hosts take azure-identity's default chain.
+    """
 
     auth: str
     tenant_id: pulumi.Input[str | None]
     client_id: pulumi.Input[str | None]
+    trusts: pulumi.Input[str | None]
     sas_secret_arn: pulumi.Input[str] | None = None
 
 
@@ -313,9 +318,12 @@ def _agent(args: HostsArgs, kind: _Kind) -> dict[str, pulumi.Input[Any]]:
     if args.azure.sas_secret_arn is not None:
         config["azure"] = {"auth": "sas", "sas_secret_arn": args.azure.sas_secret_arn}
     else:
-        config["azure"] = pulumi.Output.all(args.azure.tenant_id, args.azure.client_id).apply(
+        azure, role = args.azure, f":role/{args.project}-{kind.label}"
+        config["azure"] = pulumi.Output.all(azure.tenant_id, azure.client_id, azure.trusts).apply(
             lambda found: (
-                {"auth": "federated", "tenant_id": found[0], "client_id": found[1]} if all(found) else None
+                {"auth": "federated", "tenant_id": found[0], "client_id": found[1]}
+                if all(found) and any(arn.endswith(role) for arn in str(found[2]).split(", "))
+                else None
             )
         )
     return config

@@ -24,6 +24,7 @@ SECRETS = {
     for one in ("master", "app", "backup", "replication")
 }
 SAS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:sas-AbCdEf"
+TRUSTS = ", ".join(f"arn:aws:iam::{ACCOUNT}:role/blue-{host}" for host in ("backup", "db-admin"))
 KMS = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
 READ, DECRYPT, TOKEN = "secretsmanager:GetSecretValue", "kms:Decrypt", "sts:GetWebIdentityToken"
 VIA = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
@@ -43,7 +44,7 @@ def hosts(run: Run, **changes: Any) -> Recorded:
             "kms_key_arn": KMS,
             "log_key_arn": "arn:logs-key",
             "agent": agent,
-            "azure": AzureIdentity(auth="federated", tenant_id="tenant", client_id="client"),
+            "azure": AzureIdentity(auth="federated", tenant_id="tenant", client_id="client", trusts=TRUSTS),
             "container_url": "https://x.blob.core.windows.net/mysql-backups",
             "database_host": "db",
             "database_port": 3306,
@@ -168,7 +169,7 @@ class TestWhoMayDoWhat:
         assert iam.decide(found, "s3:PutObject", arn) != iam.ALLOWED
 
     def test_a_signature_instead_of_federation(self, run: Run) -> None:
-        azure = AzureIdentity(auth="sas", tenant_id=None, client_id=None, sas_secret_arn=SAS)
+        azure = AzureIdentity(auth="sas", tenant_id=None, client_id=None, trusts=None, sas_secret_arn=SAS)
         recorded = hosts(run, azure=azure)
         found = documents(recorded, "backup")
         assert iam.decide(found, READ, SAS) == iam.ALLOWED
@@ -241,8 +242,19 @@ class TestConfiguration:
             "app_secret_arn": SECRETS["app"],
         }
 
-    def test_without_the_standbys_identity_the_default_chain_is_taken(self, run: Run) -> None:
-        azure = AzureIdentity(auth="federated", tenant_id="tenant", client_id=None)
+    @pytest.mark.parametrize(
+        ("client", "trusts"),
+        [
+            (None, TRUSTS),
+            ("client", None),
+            ("client", f"arn:aws:iam::{ACCOUNT}:role/green-backup"),
+            ("client", f"arn:aws:iam::{ACCOUNT}:role/blue-backup-2"),
+        ],
+    )
+    def test_until_the_standby_trusts_the_role_the_default_chain_is_taken(
+        self, run: Run, client: str | None, trusts: str | None
+    ) -> None:
+        azure = AzureIdentity(auth="federated", tenant_id="tenant", client_id=client, trusts=trusts)
         recorded = hosts(run, azure=azure)
         assert "azure" not in json.loads(written(recorded, "backup")["/etc/planb/agent.json"])
 
