@@ -152,7 +152,8 @@ def test_tags(run: Run, stack: str) -> None:
         for word in ("green", "prod", "pulumi"):
             assert word in defaults
         tagged = [{tag["key"]: tag["value"] for tag in item["tags"]} for item in recorded.all("Group")]
-        assert {"Name": "green-backup", "Role": "backup"} in tagged
+        own = {"Project": "green", "Stack": "prod", "ManagedBy": "pulumi"}
+        assert {"Name": "green-backup", "Role": "backup", **own} in tagged
 
 
 def test_names_on_aws(run: Run) -> None:
