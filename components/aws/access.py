@@ -63,15 +63,15 @@ def access(parent: pulumi.Resource, name: str, args: AccessArgs) -> dict[str, pu
             opts=child(parent),
         )
         for policy, namespaces in grants:
-            scope = (
-                {"type": "namespace", "namespaces": list(namespaces)} if namespaces else {"type": "cluster"}
+            scope = eks.AccessPolicyAssociationAccessScopeArgs(
+                type="namespace" if namespaces else "cluster", namespaces=list(namespaces) or None
             )
             eks.AccessPolicyAssociation(
                 f"{name}-{who}-{policy.lower()}",
                 cluster_name=args.cluster_name,
                 principal_arn=entry.principal_arn,
                 policy_arn=_POLICY.format(policy),
-                access_scope=scope,  # type: ignore[arg-type]
+                access_scope=scope,
                 opts=child(parent, depends_on=[entry]),
             )
         made[who] = role.arn

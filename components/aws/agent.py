@@ -17,6 +17,8 @@ from pathlib import Path
 import pulumi
 from pulumi_aws import get_caller_identity_output, s3
 
+from components.aws.buckets import encrypted, shut
+from components.aws.documents import tls_only
 from components.naming import child, tags
 
 LOCK = "requirements.lock"
@@ -72,38 +74,21 @@ class Agent(pulumi.ComponentResource):
             tags=tags(f"{args.project}-artefacts"),
             opts=child(self),
         )
-        closed = s3.BucketPublicAccessBlock(
-            f"{name}-artefacts",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child(self),
-        )
+        closed = shut(f"{name}-artefacts", bucket.bucket, child(self))
         versioned = s3.BucketVersioning(
             f"{name}-artefacts",
             bucket=bucket.bucket,
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=child(self),
         )
-        encrypted = s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-artefacts",
-            bucket=bucket.bucket,
-            # Program text, no secret: S3's own key, so that a host needs no right on ours to start.
-            rules=[
-                s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="AES256"
-                    )
-                )
-            ],
-            opts=child(self),
-        )
+        # Program text, no secret: S3's own key, so that a host needs no right on ours to start.
+        sealed = encrypted(f"{name}-artefacts", bucket.bucket, child(self))
         policy = s3.BucketPolicy(
             f"{name}-artefacts",
             bucket=bucket.bucket,
-            policy=bucket.arn.apply(tls_only),
+            policy=bucket.arn.apply(
+                lambda arn: json.dumps({"Version": "2012-10-17", "Statement": [tls_only(arn)]})
+            ),
             # Both write the bucket's policy settings, and S3 refuses the one while the other is under way.
             opts=child(self, depends_on=[closed]),
         )
@@ -116,26 +101,13 @@ class Agent(pulumi.ComponentResource):
             content_type="application/zip",
             checksum_algorithm="SHA256",
             tags=tags(f"{args.project}-agent"),
-            opts=child(self, depends_on=[versioned, encrypted, policy]),
+            opts=child(self, depends_on=[versioned, sealed, policy]),
         )
         self.bucket: pulumi.Output[str] = bucket.bucket
         self.arn: pulumi.Output[str] = pulumi.Output.concat(bucket.arn, "/", item.key)
         self.account: pulumi.Output[str] = account
         self.stored: pulumi.Resource = item
         self.register_outputs({"bucket": self.bucket, "key": item.key, "sha256": self.archive.sha256})
-
-
-def tls_only(arn: str) -> str:
-    """A bucket's policy that refuses every request without TLS, whoever asks."""
-    statement = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _written(root: Path, archive: Archive) -> Path:

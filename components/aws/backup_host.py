@@ -8,7 +8,6 @@ which exists while an operator's runbook needs it (docs/adr/0017).
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ import pulumi
 from pulumi_aws import autoscaling, cloudwatch, ec2, iam
 
 from components.aws.agent import Agent
+from components.aws.documents import trust
 from components.aws.host_config import (
     CA_BUNDLE,
     Artefact,
@@ -139,7 +139,7 @@ class BackupHost(pulumi.ComponentResource):
         role = iam.Role(
             f"{name}-role",
             name=label,
-            assume_role_policy=_trust(),
+            assume_role_policy=trust("ec2.amazonaws.com"),
             tags=tags(label),
             opts=child(self),
         )
@@ -240,15 +240,6 @@ class BackupHost(pulumi.ComponentResource):
             ),
         )
         return role.arn
-
-
-def _trust() -> str:
-    statement = {
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Principal": {"Service": "ec2.amazonaws.com"},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _document(statements: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 
 import pulumi
@@ -12,6 +10,7 @@ from pulumi_aws import cloudwatch
 
 from components.aws.access import AccessArgs, access
 from components.aws.addons import Addons, AddonsArgs, versions_for
+from components.aws.documents import trust
 from components.aws.node_groups import NodeGroupsArgs, node_groups
 from components.naming import child, tags
 
@@ -36,12 +35,6 @@ class ClusterArgs:
     protect: bool
     node_min: int
     node_max: int
-
-
-def trust(service: str) -> str:
-    """A role's trust policy for one AWS service."""
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 class Cluster(pulumi.ComponentResource):
@@ -134,8 +127,3 @@ class Cluster(pulumi.ComponentResource):
         self.nodes: list[pulumi.Resource] = groups
         self.addons: list[pulumi.Resource] = addons.on_nodes(groups)
         self.register_outputs({"name": self.name, "kubeconfig": pulumi.Output.secret(self.kubeconfig)})
-
-
-def encode(text: str) -> str:
-    """User data as EC2 wants it."""
-    return base64.b64encode(text.encode()).decode()

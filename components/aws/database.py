@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import iam, rds, secretsmanager
 
+from components.aws.documents import trust
 from components.naming import child, tags
 
 MONITORING = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
@@ -149,15 +149,10 @@ class Database(pulumi.ComponentResource):
 
     def _monitoring(self, name: str, project: str) -> tuple[iam.Role, pulumi.Resource]:
         """The role by which RDS writes Enhanced Monitoring's figures to CloudWatch Logs, and its policy."""
-        statement = {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Service": "monitoring.rds.amazonaws.com"},
-        }
         role = iam.Role(
             f"{name}-monitoring",
             name=f"{project}-rds-monitoring",
-            assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            assume_role_policy=trust("monitoring.rds.amazonaws.com"),
             tags=tags(f"{project}-rds-monitoring"),
             opts=child(self),
         )

@@ -13,6 +13,8 @@ from typing import Any
 import pulumi
 from pulumi_aws import cloudwatch, get_caller_identity_output, s3
 
+from components.aws.buckets import encrypted, shut
+from components.aws.documents import tls_only
 from components.naming import child, tags
 
 KEEP_DAYS = 365
@@ -78,22 +80,9 @@ class AccessLogs(pulumi.ComponentResource):
             tags=tags(f"{args.project}-access-logs"),
             opts=child(self, protect=args.protect),
         )
-        s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            # Load balancers write under no other encryption than S3's own keys:
-            # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
-            rules=[
-                s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="AES256"
-                        )
-                    )
-                )
-            ],
-            opts=child(self),
-        )
+        # Load balancers write under no other encryption than S3's own keys:
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+        encrypted(f"{name}-encryption", bucket.bucket, child(self))
         s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
@@ -118,15 +107,7 @@ class AccessLogs(pulumi.ComponentResource):
             rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
             opts=child(self),
         )
-        block = s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child(self),
-        )
+        block = shut(f"{name}-private", bucket.bucket, child(self))
         policy = s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
@@ -143,14 +124,7 @@ def bucket_policy(arn: str, account: str) -> str:
     """Who may write what; nobody without TLS."""
     mine = {"aws:SourceAccount": account}
     statements: list[dict[str, Any]] = [
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [arn, f"{arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        tls_only(arn),
         {
             # A path with the account in it belongs to load balancers of that account only. "IfExists" since the
             # service's own example has no condition, and deployments differ in whether it sends the key at all.
