@@ -13,6 +13,7 @@ from restore.errors import ConfigurationError, Unauthorized, Unreachable
 from restore.users import Account
 
 T = TypeVar("T")
+NAMESPACE = "PlanB"
 
 
 def call(
@@ -99,9 +100,6 @@ def put_metrics(project: str, region: str, seconds: Mapping[str, float]) -> None
         where=f"namespace {NAMESPACE}",
         what="no figure was published",
     )
-
-
-NAMESPACE = "PlanB"
 
 
 def retire(group: str, region: str) -> bool:

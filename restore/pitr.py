@@ -17,7 +17,9 @@ from restore.binlog import chain as chains
 from restore.binlog.chain import Chain
 from restore.binlog.replay import Replayed, replay
 from restore.errors import NoBackup, Refused
-from restore.models import BinlogPosition, Manifest
+from restore.models import Manifest
+from restore.mysql import Session
+from restore.users import ensure_app
 
 if TYPE_CHECKING:
     from restore.blobs import Container
@@ -106,8 +108,6 @@ def _covering(container: Container, found: list[Chain], manifest: Manifest) -> C
 
 
 def _newest_commit(container: Container, chain: Chain, manifest: Manifest) -> datetime:
-    if not chain.places:
-        return manifest.server_utc
     whole = chain
     while whole.places:
         header, _ = chains.last(container, whole)
@@ -134,9 +134,6 @@ def restore_to(
     Raises:
         DataPlaneError: as `load.restore` and `replay` do; repeating the call goes on or does it again.
     """
-    from restore.mysql import Session
-    from restore.users import ensure_app
-
     position = chosen.base.binlog
     replays = chosen.chain is not None and position is not None
     done = load.restore(
@@ -151,7 +148,7 @@ def restore_to(
     result = replay(
         db,
         chosen.base.source.database,
-        BinlogPosition(file=position.file, position=position.position),
+        position,
         chains.read(container, chosen.chain),
         until=chosen.until,
         progress=progress,

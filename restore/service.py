@@ -178,11 +178,4 @@ def guarded_backup(
 
 def hide_environment() -> None:
     """Secrets that came by environment must not show in a log."""
-    names = (
-        "PLANB_DB_PASSWORD",
-        "PLANB_APP_PASSWORD",
-        "AZURE_STORAGE_KEY",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "AWS_SECRET_ACCESS_KEY",
-    )
-    log.hide(*(os.environ[name] for name in names if name in os.environ))
+    log.hide(*(os.environ[name] for name in SECRET_VARIABLES if name in os.environ))

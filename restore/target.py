@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from restore.errors import LeaseHeld, ServerRefused, TargetIncompatible, TargetNotEmpty
-from restore.mysql import ACCESS_DENIED, UNKNOWN_VARIABLE, quoted
+from restore.mysql import ACCESS_DENIED, NO_SUCH_TABLE, UNKNOWN_VARIABLE, quoted
 
 if TYPE_CHECKING:
     from restore.models import Manifest
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "planb_restore"
 LEFTOVER_S = 30
-NO_SUCH_TABLE = 1146
 NOT_TRUSTED = 1419
 """ER_BINLOG_CREATE_ROUTINE_NEED_SUPER"""
 

@@ -191,9 +191,6 @@ class RowApplier:
             next_step="Compare the target with the base (was it written to?); restore again into an empty database.",
         )
 
-    def close(self) -> None:
-        self._statements.clear()
-
 
 def _binlog(data: bytes) -> str:
     return f"BINLOG '{base64.b64encode(data).decode()}'"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from restore.binlog import events
 from restore.binlog.apply import RowApplier, StatementApplier, concerns
 from restore.binlog.events import Boundaries, Event
 from restore.binlog.position import Progress, Store
-from restore.errors import Interrupted, TargetIncompatible
+from restore.errors import Interrupted
 from restore.models import BinlogPosition
 from restore.mysql import Session
 
@@ -44,15 +44,6 @@ class Replayed:
     """Transactions of other databases."""
     seconds: float = 0.0
     ended: str = "end of the chain"
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Transaction:
-    """Events of one transaction, and where it ends."""
-
-    events: list[Event] = field(default_factory=list)
-    bytes: int = 0
 
 
 def replay(
@@ -84,15 +75,12 @@ def replay(
         reached = store.load(begin)
         work = _Replay(db, source_database, session, store, reached, stop)
         result = work.result
-        try:
-            for header, plain in segments:
-                if not work.segment(header, plain, until, until_position):
-                    break
-                if progress is not None:
-                    progress(result)
-            work.flush()
-        finally:
-            work.close()
+        for header, plain in segments:
+            if not work.segment(header, plain, until, until_position):
+                break
+            if progress is not None:
+                progress(result)
+        work.flush()
     result.seconds = round(time.monotonic() - began, 3)
     return result
 
@@ -117,15 +105,12 @@ class _Replay:
         self._skip_until = reached.position.order
         self._pending_ddl = reached.pending
         self._bounds = Boundaries()
-        self._current = _Transaction()
+        self._current: list[Event] = []
         self._rows = RowApplier(session, source_database, db.name)
         self._statements = StatementApplier(db, source_database)
         self._batched = 0
         self._batch_began = time.monotonic()
         self.result = Replayed(reached.position, reached.committed_at)
-
-    def close(self) -> None:
-        self._rows.close()
 
     def segment(
         self, header: Header, plain: bytes, until: datetime | None, until_position: BinlogPosition | None
@@ -138,25 +123,24 @@ class _Replay:
         at = header.start
         for event in events.split(plain):
             at = event.end if event.end > at else at + len(event.data)
-            if (BinlogPosition(file=header.file, position=at).order) <= self._skip_until:
+            if BinlogPosition(file=header.file, position=at).order <= self._skip_until:
                 continue
             done = self._bounds.feed(event)
             if event.kind not in events.BETWEEN:
-                self._current.events.append(event)
-                self._current.bytes += len(event.data)
+                self._current.append(event)
             if not done:
                 continue
             position = BinlogPosition(file=header.file, position=at)
-            if not self._current.events:
+            if not self._current:
                 continue
             commit = self._commit_time(self._current)
             if until_position is not None and position.order > until_position.order:
                 self.result.ended = f"before {position.file}:{position.position}"
                 return False
-            if until is not None and commit is not None and commit > until:
+            if until is not None and commit > until:
                 self.result.ended = f"before the commit of {commit:%Y-%m-%d %H:%M:%S.%f} UTC"
                 return False
-            transaction, self._current = self._current, _Transaction()
+            transaction, self._current = self._current, []
             self._apply(transaction, position, commit)
             if self._stop.is_set():
                 self.flush()
@@ -165,26 +149,26 @@ class _Replay:
                 )
         return True
 
-    def _commit_time(self, transaction: _Transaction) -> datetime | None:
-        first = transaction.events[0]
+    def _commit_time(self, transaction: list[Event]) -> datetime:
+        first = transaction[0]
         if first.kind in events.GTIDS:
             return events.committed_at(first, self._bounds.checksum)
         return datetime.fromtimestamp(first.timestamp, UTC)
 
-    def _apply(self, transaction: _Transaction, position: BinlogPosition, commit: datetime | None) -> None:
+    def _apply(self, transaction: list[Event], position: BinlogPosition, commit: datetime) -> None:
         checksum = self._bounds.checksum
-        kind = concerns(transaction.events, checksum, self._source)
+        kind = concerns(transaction, checksum, self._source)
         if kind == "rows":
-            self._rows.add(transaction.events, checksum, position)
+            self._rows.add(transaction, checksum, position)
             self._batched += 1
         elif kind == "statements":
             self.flush()
             again = self._pending_ddl == position
             self._store.save(Progress(self.result.position, self.result.last_commit, pending=position))
-            self._statements.run(transaction.events, position, repeated=again)
+            self._statements.run(transaction, position, repeated=again)
         else:
             self.result.skipped += 1
-        self.result.position, self.result.last_commit = position, commit or self.result.last_commit
+        self.result.position, self.result.last_commit = position, commit
         self.result.transactions += kind != "other"
         if kind == "statements":
             self._store.save(Progress(position, self.result.last_commit))
@@ -199,12 +183,3 @@ class _Replay:
                 lambda: self._store.save(Progress(self.result.position, self.result.last_commit))
             )
         self._batched, self._batch_began = 0, time.monotonic()
-
-
-def require_complete(segments: Iterable[tuple[Header, bytes]]) -> None:
-    """Raise when the last of these segments ends within a transaction."""
-    last: Header | None = None
-    for header, _ in segments:
-        last = header
-    if last is not None and last.open:
-        raise TargetIncompatible("the chain ends within a transaction", where=last.name)

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -277,17 +278,18 @@ class Azurite:
         return {"AZURE_STORAGE_KEY": self.key}
 
 
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    key = base64.b64encode(secrets.token_bytes(64)).decode()
-    port = free_port()
-    where = tmp_path_factory.mktemp("azurite")
+@contextmanager
+def running_azurite(
+    folder: Path, account: str, *options: str, scheme: str = "http"
+) -> Generator[tuple[str, str]]:
+    """URL and key of an account in an Azurite of its own, stopped at the end."""
+    key, port = base64.b64encode(secrets.token_bytes(64)).decode(), free_port()
     process = subprocess.Popen(
         [
-            *("azurite-blob", "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
-            *("--location", str(where), "--blobHost", "127.0.0.1", "--blobPort", str(port)),
+            *("azurite-blob", "--silent", "--skipApiVersionCheck", "--disableTelemetry", *options),
+            *("--location", str(folder), "--blobHost", "127.0.0.1", "--blobPort", str(port)),
         ],
-        env={**os.environ, "AZURITE_ACCOUNTS": f"planbtest:{key}"},
+        env={**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -301,10 +303,16 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
                 assert process.poll() is None, "azurite ended"
                 assert time.monotonic() < until, "azurite does not answer"
                 time.sleep(0.1)
-        yield Azurite(f"http://127.0.0.1:{port}/planbtest", key)
+        yield f"{scheme}://127.0.0.1:{port}/{account}", key
     finally:
         process.terminate()
         process.wait(timeout=15)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with running_azurite(tmp_path_factory.mktemp("azurite"), "planbtest") as (url, key):
+        yield Azurite(url, key)
 
 
 @pytest.fixture

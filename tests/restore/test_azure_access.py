@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -24,7 +22,7 @@ from restore import azure_access, log
 from restore.azure_access import AzureAccess
 from restore.blobs import Container, open_container
 from restore.errors import ConfigurationError, Unauthorized
-from tests.restore.conftest import QUICK, READY_S, Tls, free_port
+from tests.restore.conftest import QUICK, Tls, running_azurite
 from tests.restore.entra import CLIENT, EXCHANGE, ROLE, TENANT, Clouds
 
 REGION = "ap-northeast-2"
@@ -34,30 +32,10 @@ ACCOUNT = "planbtest"
 @pytest.fixture(scope="module")
 def storage(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """URL and key of an account over HTTPS that checks bearer tokens' claims."""
-    key, port = base64.b64encode(secrets.token_bytes(64)).decode(), free_port()
-    process = subprocess.Popen(
-        [
-            *("azurite-blob", "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic"),
-            *("--cert", str(tls.certificate), "--key", str(tls.key), "--blobHost", "127.0.0.1"),
-            *("--blobPort", str(port), "--location", str(tmp_path_factory.mktemp("azurite-tls"))),
-        ],
-        env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until = time.monotonic() + READY_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < until, "azurite does not answer"
-                time.sleep(0.1)
-        yield f"https://127.0.0.1:{port}/{ACCOUNT}", key
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
+    options = ("--oauth", "basic", "--cert", str(tls.certificate), "--key", str(tls.key))
+    folder = tmp_path_factory.mktemp("azurite-tls")
+    with running_azurite(folder, ACCOUNT, *options, scheme="https") as account:
+        yield account
 
 
 @pytest.fixture
