@@ -16,7 +16,7 @@ from runbook.reachability import aws_state as aws
 from runbook.reachability.aws_state import Res, State, Subnet
 from runbook.reachability.model import Gate, Path, Permit, meets
 from runbook.reachability.policies import Direction, Peer, Pod, Policies
-from runbook.reachability.ports import ALL, Ports, Unmodelled, of_rule, tcp
+from runbook.reachability.ports import ALL, Unmodelled, of_rule, tcp
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html: the list of CloudFront's
 # origin-facing servers, by region an id of its own.
@@ -283,7 +283,7 @@ class AwsSite:
         assert inside is not None
         where, permits = inside.table.urn if inside.table else "", list[Permit]()
         if target.prefix_list and target.urn:  # S3, by its gateway
-            endpoint = self.state.by_id(aws.ENDPOINT, _id(self.state, target.urn))
+            endpoint = next((e for e in self.state.all(aws.ENDPOINT) if e.urn == target.urn), None)
             tables = endpoint.get("routeTableIds") if endpoint else []
             if inside.table and inside.table.id in (tables or []):
                 permits.append(Permit(ALL, target.urn, "route to S3's gateway"))
@@ -291,9 +291,10 @@ class AwsSite:
         end = source if source.subnet else target
         for route in self.state.routes(inside):
             block = route.get("destinationCidrBlock")
-            if block is None or not meets(IPv4Network(block), None)[0]:
+            some, whole = meets(IPv4Network(block), None) if block is not None else (False, False)
+            if not some:
                 continue
-            partial = not meets(IPv4Network(block), None)[1]
+            partial = not whole
             if route.get("gatewayId") and end.public:
                 permits.append(Permit(ALL, route.urn, "public address and a route to the internet", partial))
             elif route.get("natGatewayId") and source.subnet and not end.public and self._nat_works(route):
@@ -312,10 +313,6 @@ class AwsSite:
         return any(
             r.get("gatewayId") for r in self.state.routes(self.state.subnet(nat.get("subnetId"), nat.urn))
         )
-
-
-def _id(state: State, urn: str) -> str:
-    return next((e.id for e in state.all(aws.ENDPOINT) if e.urn == urn), "")
 
 
 def _about(rule: Res, other: End) -> str:
@@ -341,6 +338,3 @@ def _public_endpoint(cluster: Res) -> Gate:
             if some:
                 permits.append(Permit(tcp(443), cluster.urn, f"public endpoint for {block}", not whole))
     return Gate(cluster.urn, "the cluster's public endpoint", tuple(permits))
-
-
-__all__ = ["AwsSite", "End", "Ports"]

@@ -30,16 +30,16 @@ class Unmodelled(Refused):
 class Ports:
     """One bit a port and protocol; what has no ports (ICMP, other protocols) is whole or absent."""
 
-    masks: tuple[int, int, int, int] = (0, 0, 0, 0)
+    masks: tuple[int, ...] = (0,) * len(NAMES)
 
     def __or__(self, other: Ports) -> Ports:
-        return Ports(tuple(a | b for a, b in zip(self.masks, other.masks, strict=True)))  # type: ignore[arg-type]
+        return Ports(tuple(a | b for a, b in zip(self.masks, other.masks, strict=True)))
 
     def __and__(self, other: Ports) -> Ports:
-        return Ports(tuple(a & b for a, b in zip(self.masks, other.masks, strict=True)))  # type: ignore[arg-type]
+        return Ports(tuple(a & b for a, b in zip(self.masks, other.masks, strict=True)))
 
     def __sub__(self, other: Ports) -> Ports:
-        return Ports(tuple(a & ~b for a, b in zip(self.masks, other.masks, strict=True)))  # type: ignore[arg-type]
+        return Ports(tuple(a & ~b for a, b in zip(self.masks, other.masks, strict=True)))
 
     def __bool__(self) -> bool:
         return any(self.masks)
@@ -87,7 +87,7 @@ def ports(protocol: str, low: int = 0, high: int | None = None) -> Ports:
     high = low if high is None else high
     masks = [0, 0, 0, 0]
     masks[NAMES.index(protocol)] = ((1 << (high - low + 1)) - 1) << low
-    return Ports(tuple(masks))  # type: ignore[arg-type]
+    return Ports(tuple(masks))
 
 
 def tcp(*numbers: int) -> Ports:
@@ -107,4 +107,4 @@ def of_rule(protocol: str, low: int | None, high: int | None, urn: str) -> Ports
         raise Unmodelled(f"a rule for ICMP type {low}: only all of ICMP is understood", urn)
     masks = [0, 0, 0, 0]
     masks[ICMP if name == "icmp" else OTHER] = _FULL
-    return Ports(tuple(masks))  # type: ignore[arg-type]
+    return Ports(tuple(masks))
