@@ -21,7 +21,10 @@ from components.aws.endpoints import Endpoints, EndpointsArgs
 from components.aws.flow_logs import FlowLogs, FlowLogsArgs
 from components.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
 from components.aws.logs import AccessLogs, AccessLogsArgs, EdgeLogs, EdgeLogsArgs
+from components.aws.monitoring import Monitoring, MonitoringArgs
 from components.aws.network import Network, NetworkArgs
+from components.aws.notifications import Notifications, NotificationsArgs
+from components.aws.recovery import Recovery, RecoveryArgs
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.security import Security, SecurityArgs
 from components.aws.waf import Firewall, FirewallArgs
@@ -44,7 +47,6 @@ def deploy(settings: Settings) -> None:
     standby = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/dr")
     container_url = standby.require_output("backupContainerUrl")
 
-    # Logs, topics and queues take its `.arn`.
     operations_key = OperationsKey("operations", OperationsKeyArgs(project=project, home_region=region), opts)
     # What the edge has in us-east-1 (the firewall's log, the health alarm's topic) needs its key there.
     edge_operations_key = OperationsKey(
@@ -259,8 +261,72 @@ def deploy(settings: Settings) -> None:
         ),
         in_cluster,
     )
+    notifications = Notifications(
+        "notifications",
+        NotificationsArgs(
+            project=project,
+            region=region,
+            key_arn=operations_key.arn,
+            edge_key_arn=edge_operations_key.arn,
+            email=_given(settings.alarmEmail),
+            webhook=_given(settings.alarmWebhook),
+            slack_team_id=_given(settings.slackTeamId),
+            slack_channel_id=_given(settings.slackChannelId),
+        ),
+        opts,
+    )
+    recovery = Recovery(
+        "recovery",
+        RecoveryArgs(
+            project=project,
+            region=region,
+            code={
+                path.name: path.read_text(encoding="utf-8")
+                for path in sorted((ROOT / "recovery").glob("*.py"))
+            },
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnets["was"],
+            cluster_name=cluster.name,
+            cluster_arn=cluster.arn,
+            cluster_security_group_id=cluster.security_group_id,
+            key_arn=operations_key.arn,
+            alarms_topic_arn=notifications.alarms_topic_arn,
+            recovery_topic_arn=notifications.recovery_topic_arn,
+        ),
+        opts,
+    )
+    edge_url = pulumi.Output.concat("https://", domain or edge.domain_name)
+    monitoring = Monitoring(
+        "monitoring",
+        MonitoringArgs(
+            project=project,
+            region=region,
+            min_nodes=settings.nodeMin * 2,  # a group for web and one for was
+            backup_interval=settings.backupInterval,
+            cluster_name=cluster.name,
+            balancer_suffix=balancer.suffix,
+            targets_suffix=balancer.targets_suffix,
+            database_id=database.identifier,
+            backup_group_name=backup_host.group_name,
+            dead_letter_name=recovery.dead_letter_name,
+            alarms_topic_arn=notifications.alarms_topic_arn,
+            recovery_topic_arn=notifications.recovery_topic_arn,
+            distribution_id=edge.distribution_id,
+            health_check_id=dns.health_check_id,
+            edge_topic_arn=notifications.edge_topic_arn,
+            container_url=container_url,
+            links={
+                "The bank": edge_url,
+                "Maintenance page": pulumi.Output.concat(
+                    "https://", standby.require_output("staticSiteHost"), "/maintenance/index.html"
+                ),
+                "Azure portal": f"https://portal.azure.com/#browse/resourcegroups/filterValue/rg-{project}",
+            },
+        ),
+        opts,
+    )
     outputs = {
-        "edgeUrl": pulumi.Output.concat("https://", domain or edge.domain_name),
+        "edgeUrl": edge_url,
         "distributionId": edge.distribution_id,
         "keyValueStoreArn": edge.store_arn,
         "albDnsName": balancer.dns_name,
@@ -286,8 +352,8 @@ def deploy(settings: Settings) -> None:
         # What Azure's federated credentials are made of: this issuer, a role's ARN as the subject.
         "awsTokenIssuer": backup_host.token_issuer,
         "backupInterval": settings.backupInterval,
-        "operationsKeyArn": operations_key.arn,
-        "edgeOperationsKeyArn": edge_operations_key.arn,
+        "alarmsTopicArn": notifications.alarms_topic_arn,
+        "dashboard": monitoring.dashboard_name,
         "region": region,
     }
     for name, value in outputs.items():
@@ -310,3 +376,8 @@ def _own_domain(domain: str, settings: Settings, opts: pulumi.ResourceOptions) -
     given = settings.certificateArn
     arn = given if given != NONE else _certificate("viewer", settings, opts, domain)
     return OwnDomain(domain=domain, certificate_arn=arn, origin_host=origin_host(domain))
+
+
+def _given(value: str) -> str | None:
+    """A setting's value, or None where it is the word for nothing."""
+    return None if value == NONE else value

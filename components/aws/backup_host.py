@@ -103,7 +103,7 @@ class BackupHost(pulumi.ComponentResource):
             units=backup_units(args.interval_s),
             least=1,
         )
-        self.role_arn = self._host(name, args, own, federation)
+        self.role_arn, self.group_name = self._host(name, args, own, federation)
         group = f"{args.project}-db-admin"
         retire: dict[str, Any] = {
             "Sid": "TakeItselfAway",
@@ -126,7 +126,7 @@ class BackupHost(pulumi.ComponentResource):
             least=0,
             extra=[retire, look],
         )
-        self.admin_role_arn = self._host(f"{name}-admin", args, admin, federation)
+        self.admin_role_arn, _ = self._host(f"{name}-admin", args, admin, federation)
         self.tag = {"key": "Name", "value": f"{args.project}-backup"}
         self.admin_tag = {"key": "Name", "value": group}
         self.admin_group = group
@@ -134,7 +134,8 @@ class BackupHost(pulumi.ComponentResource):
 
     def _host(
         self, name: str, args: HostsArgs, kind: _Kind, federation: iam.OutboundWebIdentityFederation
-    ) -> pulumi.Output[str]:
+    ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+        """The role's ARN and the group's name."""
         label = f"{args.project}-{kind.label}"
         role = iam.Role(
             f"{name}-role",
@@ -206,7 +207,7 @@ class BackupHost(pulumi.ComponentResource):
             tags=tags(label),
             opts=child(self),
         )
-        autoscaling.Group(
+        group = autoscaling.Group(
             f"{name}-host",
             name=label,
             min_size=kind.least,
@@ -225,6 +226,7 @@ class BackupHost(pulumi.ComponentResource):
                 strategy="Rolling",
                 preferences=autoscaling.GroupInstanceRefreshPreferencesArgs(min_healthy_percentage=0),
             ),
+            # Without it the group sends no metrics, and the alarm on its machine would ring for ever.
             enabled_metrics=[autoscaling.Metric.GROUP_IN_SERVICE_INSTANCES],
             tags=[
                 # The provider's default tags do not reach Auto Scaling groups.
@@ -239,7 +241,7 @@ class BackupHost(pulumi.ComponentResource):
                 ignore_changes=[] if kind.least else ["desiredCapacity"],
             ),
         )
-        return role.arn
+        return role.arn, group.name
 
 
 def _document(statements: list[dict[str, Any]]) -> dict[str, Any]:

@@ -100,6 +100,9 @@ class Balancer(pulumi.ComponentResource):
         self.dns_name: pulumi.Output[str] = balancer.dns_name
         self.zone_id: pulumi.Output[str] = balancer.zone_id
         self.target_group_arn: pulumi.Output[str] = targets.arn
+        # What CloudWatch calls them.
+        self.suffix: pulumi.Output[str] = balancer.arn_suffix
+        self.targets_suffix: pulumi.Output[str] = targets.arn_suffix
         self.register_outputs({"dnsName": self.dns_name, "targetGroupArn": self.target_group_arn})
 
     def _listener(self, name: str, args: BalancerArgs, balancer: lb.LoadBalancer) -> lb.Listener:

@@ -127,6 +127,7 @@ class Database(pulumi.ComponentResource):
             # RDS tries the monitoring role at creation, and its name says nothing of the policy attached to it.
             opts=child(self, protect=args.protect, depends_on=[attached]),
         )
+        self.identifier: pulumi.Output[str] = instance.identifier
         self.host: pulumi.Output[str] = instance.address
         self.port: pulumi.Output[int] = instance.port
         self.master_secret_arn: pulumi.Output[str] = instance.master_user_secrets.apply(

@@ -32,6 +32,12 @@ ACCEPTED = (
         "The keys of a provider carry its own name: "
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif",
     ),
+    (
+        "UNKNOWN_CONDITION_FOR_ACTION",
+        r"Unknown condition lambda:SourceFunctionArn for action ec2:\w+",
+        "Lambda puts the key into every call that a function's code makes, whatever the service: "
+        "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
+    ),
 )
 
 

@@ -173,7 +173,11 @@ class Cloud(mocks.Mocks):
                 "identities": [{"oidcs": [{"issuer": "https://oidc/id"}]}],
                 "certificateAuthority": {"data": ""},
             },
-            "LoadBalancer": {"dnsName": "blue-alb.elb.amazonaws.com", "zoneId": "ZALB"},
+            "LoadBalancer": {
+                "dnsName": "blue-alb.elb.amazonaws.com",
+                "zoneId": "ZALB",
+                "arnSuffix": "app/blue-alb/1",
+            },
             "Distribution": {"domainName": "d1.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"},
             "Certificate": {
                 "domainValidationOptions": [
@@ -185,6 +189,7 @@ class Cloud(mocks.Mocks):
                 ]
             },
             "Record": {"fqdn": "proof.example.com"},
+            "TargetGroup": {"arnSuffix": "targetgroup/blue-web/1"},
             "Key": {"keyId": "key-id"},
             "Eip": {"allocationId": "eipalloc-1"},
             "OutboundWebIdentityFederation": {"issuerIdentifier": "https://id.tokens.sts.global.api.aws"},

@@ -28,6 +28,9 @@ COMPONENTS = {
         "planb:aws:Dns": {"healthCheckId"},
         "planb:aws:Agent": {"bucket", "key", "sha256"},
         "planb:aws:BackupHost": {"tag", "adminTag", "tokenIssuer"},
+        "planb:aws:Notifications": {"alarmsTopicArn"},
+        "planb:aws:Recovery": {"functionName", "deadLetterName"},
+        "planb:aws:Monitoring": {"alarmArns", "dashboardName"},
         "planb:index:Workload": set(),
     },
     "dr": {
@@ -61,6 +64,7 @@ UNTAGGED = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
     "aws:iam/outboundWebIdentityFederation:OutboundWebIdentityFederation",
+    "aws:cloudwatch/dashboard:Dashboard",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/alias:Alias",
@@ -72,7 +76,12 @@ UNTAGGED = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+    "aws:lambda/permission:Permission",
     "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "aws:sns/topicSubscription:TopicSubscription",
+    "aws:sqs/queuePolicy:QueuePolicy",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "azure-native:authorization:RoleAssignment",
@@ -169,9 +178,13 @@ def test_names_on_aws(run: Run) -> None:
     }
     for (kind, key), name in names.items():
         assert recorded.one(kind)[key] == name
-    assert {item["name"] for item in recorded.all("Function")} == {"green-router", "green-health"}
+    assert {item["name"] for item in recorded.all("Function")} == {
+        *("green-router", "green-health", "green-recovery")
+    }
     groups = {item["name"] for item in recorded.all("SecurityGroup")}
-    assert groups == {f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup", "endpoints")}
+    assert groups == {
+        f"green-{tier}" for tier in ("alb", "web", "was", "rds", "backup", "endpoints", "recovery")
+    }
     for kind in ("aws:autoscaling/group:Group", "InstanceProfile"):
         assert {item["name"] for item in recorded.all(kind)} == {"green-backup", "green-db-admin"}
     secrets = {item["name"] for item in recorded.all("Secret") if item.package == "aws"}
