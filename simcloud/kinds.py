@@ -109,6 +109,8 @@ class Kind:
     """False for global services (IAM, CloudFront, Route 53), which survive a dark region."""
     opaque: ClassVar[frozenset[str]] = frozenset()
     """Inputs that the cloud answers in another shape (a list of ids as a map): unknown in a preview."""
+    computed: ClassVar[frozenset[str]] = frozenset()
+    """Dotted paths within inputs that the cloud alone fills in: a preview keeps them, or says "unknown yet"."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What the cloud fills in when the input is absent; shown as outputs, never as a difference."""
 

@@ -373,7 +373,14 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         unknown = {name: olds.get(name, UNKNOWN) for name in outputs}
         kind = self.kind(_token(urn))
         opaque = kind.opaque if kind else frozenset[str]()
-        return {**unknown, **{key: value for key, value in inputs.items() if key not in opaque}}
+        seen = {**unknown, **{key: value for key, value in inputs.items() if key not in opaque}}
+        for path in kind.computed if kind else ():
+            parent, _, leaf = path.partition(".")
+            before, given = olds.get(parent), seen.get(parent)
+            if isinstance(given, dict) and leaf not in given:
+                kept = before.get(leaf, UNKNOWN) if isinstance(before, dict) else UNKNOWN
+                seen[parent] = {**given, leaf: kept}
+        return seen
 
     def _state_of(self, resource: Resource) -> Properties:
         """What the engine keeps: inputs, computed outputs over them, and nothing that the SDK does not declare."""

@@ -158,19 +158,9 @@ class Recovery(pulumi.ComponentResource):
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
-            # SNS, EKS, Auto Scaling and X-Ray by NAT; their addresses change.
+            # SNS, EKS, Auto Scaling and X-Ray by NAT; their addresses change. The Kubernetes API is within, too.
             cidr_ipv4="0.0.0.0/0",
-            description="AWS APIs",
-            opts=child(self),
-        )
-        vpc.SecurityGroupEgressRule(
-            f"{name}-to-cluster",
-            security_group_id=group.id,
-            referenced_security_group_id=args.cluster_security_group_id,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description="To the Kubernetes API",
+            description="AWS APIs and the Kubernetes API",
             opts=child(self),
         )
         vpc.SecurityGroupIngressRule(

@@ -26,7 +26,7 @@ CLOUDFRONT = "cloudfront"
 OUTSIDE = (INTERNET, CLOUDFRONT, S3)
 CORE_DNS = {"k8s-app": "kube-dns"}
 S3_PORTS = tcp(80, 443)
-ORDER = (INTERNET, CLOUDFRONT, "alb", "web", "was", "rds", "backup", "endpoints", S3)
+ORDER = (INTERNET, CLOUDFRONT, "alb", "web", "was", "rds", "backup", "db-admin", "endpoints", S3)
 LAST = (NODES, SYSTEM, DNS, CONTROL_PLANE)
 
 

@@ -12,6 +12,7 @@ Ingress = Literal["internet", "cloudfront"]
 NAMES = tcp(53) | ports("udp", 53)
 CLUSTER = ("nodes", "system", "dns")
 """On the nodes, outside of our namespaces: the nodes themselves, the platform's pods, CoreDNS."""
+HOSTS = ("backup", "db-admin")
 MEMBERS = (*CLUSTER, "control-plane")
 """What carries the security group that EKS makes for a cluster."""
 
@@ -60,8 +61,9 @@ def _necessities() -> Iterable[Row]:
         yield Row(one, "rds", tcp(3306), why, required=False)
         why = "web's nodes carry the group that the balancer sends to; only web's pods listen there"
         yield Row("alb", one, tcp(8080), why, required=False)
-    yield Row("backup", "endpoints", tcp(443), "its secrets and its token for Azure")
-    yield Row("backup", "s3", tcp(443), "packages and the agent")
+    for host in HOSTS:
+        yield Row(host, "endpoints", tcp(443), "its secrets and its token for Azure")
+        yield Row(host, "s3", tcp(443), "packages and the agent")
     why = "EKS's interfaces in our subnets may answer to anywhere; what they open is the API server's"
     for target, open_ in (("internet", ALL), ("s3", tcp(80, 443))):
         yield Row("control-plane", target, open_, why, required=False)
@@ -72,18 +74,16 @@ def _necessities() -> Iterable[Row]:
 
 
 def _administration() -> Iterable[Row]:
-    """The host that administers the database (ADR 17): the backup host's group, another identity, mostly absent."""
-    yield Row("db-admin", "rds", tcp(3306), "accounts, fencing and restores, by the runbook", required=False)
-    yield Row("db-admin", "internet", tcp(443), "backups from Azure Blob Storage", required=False)
-    yield Row("db-admin", "endpoints", tcp(443), "its secrets and Session Manager", required=False)
-    yield Row("db-admin", "s3", tcp(443), "packages and the agent", required=False)
+    """The host that administers the database (ADR 17): the backup host's group, another identity."""
+    yield Row("db-admin", "rds", tcp(3306), "accounts, fencing and restores, by the runbook")
+    yield Row("db-admin", "internet", tcp(443), "backups from Azure Blob Storage; Session Manager")
 
 
 def _recovery() -> Iterable[Row]:
-    """The function that answers alarms, where there is one."""
+    """The function that answers alarms."""
     why = "the recovery function to the Kubernetes API, and to AWS's APIs by NAT"
     for target in ("control-plane", "internet"):
-        yield Row("recovery", target, tcp(443), why, required=False)
+        yield Row("recovery", target, tcp(443), why)
     yield Row("recovery", "s3", tcp(443), "its way to AWS's APIs leads there too", required=False)
     why = "nodes carry the group of the Kubernetes API; what listens there asks for a token"
     for target in CLUSTER:
@@ -96,7 +96,7 @@ def _public_balancer(ingress: Ingress) -> Iterable[Row]:
         why = "the balancer is public, and so for us"
         for one in MEMBERS:
             yield Row(one, "alb", tcp(80, 443), why, required=False)
-        for one in ("backup", "db-admin", "recovery"):
+        for one in (*HOSTS, "recovery"):
             yield Row(one, "alb", tcp(443), why, required=False)
 
 

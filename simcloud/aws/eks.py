@@ -50,6 +50,7 @@ class Cluster(AwsKind):
     service = "eks"
     latency, delete_latency = "eks_cluster", "eks_delete"
     lasting = frozenset({"endpoint", "identities"})
+    computed = frozenset({"vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"})
     replace_on = frozenset({"name", "roleArn", "bootstrapSelfManagedAddons", "encryptionConfig", "region"})
 
     def autoname(

@@ -26,6 +26,7 @@ assert catalog  # importing registers the kinds
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+CLUSTER = "aws:eks/cluster:Cluster"
 STORE = "aws:cloudfront/keyValueStore:KeyValueStore"
 GOOD = {"cidrBlock": "10.0.0.0/16"}
 Request = Any
@@ -296,6 +297,22 @@ def test_a_preview_touches_nothing_and_keeps_unknowns(engine: Any, server: Serve
     assert properties["arn"].endswith(made.id)
     found = server.cloud.state.by_id(VPC, made.id)
     assert found and found.inputs == GOOD
+
+
+def test_a_preview_keeps_what_the_cloud_alone_fills_in(engine: Any) -> None:
+    """The group that EKS makes stands inside an input: losing it in a preview takes rules off their group."""
+    given = {
+        "name": "c",
+        "roleArn": "arn:aws:iam::123456789012:role/c",
+        "vpcConfig": {"subnetIds": ["subnet-1"]},
+    }
+    first = from_struct(create(engine, CLUSTER, given, preview=True).properties)
+    assert first["vpcConfig"]["clusterSecurityGroupId"] is UNKNOWN
+    there = {**given, "vpcConfig": {**given["vpcConfig"], "clusterSecurityGroupId": "sg-1", "vpcId": "vpc-1"}}
+    made = provider_pb2.CreateResponse(id="c", properties=to_struct(there))
+    news = {**given, "deletionProtection": True}
+    later = from_struct(update(engine, CLUSTER, made, news, preview=True).properties)
+    assert later["vpcConfig"] == there["vpcConfig"] and later["deletionProtection"] is True
 
 
 def test_secrets_stay_secret(engine: Any, server: Server) -> None:

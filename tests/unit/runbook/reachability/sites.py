@@ -12,7 +12,7 @@ from runbook.reachability import aws_state as aws
 State = list[dict[str, Any]]
 ZONES = ("a", "c")
 TIERS = {"public": 1, "web": 11, "was": 21, "rds": 31}
-GROUPS = ("alb", "web", "was", "rds", "backup", "endpoints")
+GROUPS = ("alb", "web", "was", "rds", "backup", "endpoints", "recovery")
 CLUSTER_GROUP = "sg-0000000c"
 EDGE = "pl-22a6434b"
 ARROWS = (
@@ -102,21 +102,27 @@ def _rules(ingress: str) -> Iterator[dict[str, Any]]:
             yield rule(aws.EGRESS, group(source), f"{source}-to-{target}", port, **to)
         from_ = {"referencedSecurityGroupId": group(source)}
         yield rule(aws.INGRESS, group(target), f"{target}-from-{source}", port, **from_)
-    yield rule(aws.EGRESS, group("backup"), "backup-out", 443, cidrIpv4="0.0.0.0/0")
+    for outgoing in ("backup", "recovery"):
+        yield rule(aws.EGRESS, group(outgoing), f"{outgoing}-out", 443, cidrIpv4="0.0.0.0/0")
+    from_ = {"referencedSecurityGroupId": group("recovery")}
+    yield rule(aws.INGRESS, CLUSTER_GROUP, "cluster-from-recovery", 443, **from_)
 
 
 def _things() -> Iterator[dict[str, Any]]:
     yield res(aws.BALANCER, "alb", subnets=subnets("public"), securityGroups=[group("alb")])
     yield res(aws.SUBNET_GROUP, "rds", name="rds", subnetIds=subnets("rds"))
     yield res(aws.DATABASE, "rds", dbSubnetGroupName="rds", vpcSecurityGroupIds=[group("rds")])
-    yield res(aws.TEMPLATE, "lt-backup", vpcSecurityGroupIds=[group("backup")])
-    yield res(
-        aws.SCALING_GROUP,
-        "backup-host",
-        vpcZoneIdentifiers=subnets("was"),
-        launchTemplate={"id": "lt-backup"},
-        tags=[{"key": "Role", "value": "backup", "propagateAtLaunch": True}],
-    )
+    inside = {"subnetIds": subnets("was"), "securityGroupIds": [group("recovery")]}
+    yield res(aws.FUNCTION, "recovery", vpcConfig=inside)
+    for role in ("backup", "db-admin"):
+        yield res(aws.TEMPLATE, f"lt-{role}", vpcSecurityGroupIds=[group("backup")])
+        yield res(
+            aws.SCALING_GROUP,
+            f"{role}-host",
+            vpcZoneIdentifiers=subnets("was"),
+            launchTemplate={"id": f"lt-{role}"},
+            tags=[{"key": "Role", "value": role, "propagateAtLaunch": True}],
+        )
 
 
 def _cluster() -> Iterator[dict[str, Any]]:
