@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from runbook.cost import backups
+from runbook.cost.backups import MONTH_S
 from runbook.cost.model import Line, UnknownPrice
 from runbook.cost.state import Resource
 from runbook.cost.walk import Bill, priced
 
+CHECK = "aws:route53/healthCheck:HealthCheck"
+DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
 NAT = "aws:ec2/natGateway:NatGateway"
 AWS_NAMES = (".amazonaws.com", ".cloudfront.net")
 
@@ -56,19 +60,41 @@ def balancer(bill: Bill, it: Resource) -> Iterator[Line]:
         yield bill.line(it, "addresses", "public IPv4 address", zones, "ipv4.public")
 
 
-@priced("aws:cloudfront/distribution:Distribution")
+@priced(DISTRIBUTION)
 def distribution(bill: Bill, it: Resource) -> Iterator[Line]:
     usage = bill.usage
     yield bill.line(it, "cloudfront", "data out to customers", usage.edge_gb, "cloudfront.gb")
     yield bill.line(it, "cloudfront", "HTTPS requests", usage.requests, "cloudfront.request")
     yield bill.line(it, "cloudfront", "data to origins", usage.edge_origin_gb, "cloudfront.origin.gb")
+    asked = sum(_probes(bill, check) for check in bill.stack.of(CHECK) if _is_through(check, it))
+    if asked:
+        # They are requests like any other, and many: by ten seconds more than one a second.
+        yield bill.line(it, "cloudfront", "requests of health checks", asked, "cloudfront.request")
+
+
+def _probes(bill: Bill, check: Resource) -> float:
+    return bill.usage.probe_places * MONTH_S / check.number("requestInterval", 30)
+
+
+def _is_through(check: Resource, edge: Resource) -> bool:
+    host = check.get("fqdn")
+    return bool(host) and (host == edge.get("domainName") or host in edge.items("aliases"))
 
 
 @priced("aws:cloudfront/function:Function")
 def function(bill: Bill, it: Resource) -> Iterator[Line]:
-    yield bill.line(
-        it, "cloudfront", "calls of the edge function", bill.usage.requests, "cloudfront.function"
-    )
+    """Customers' requests for the default behaviour's; one that stands on other paths alone answers the probes."""
+    arn, edges = it.get("arn"), bill.stack.of(DISTRIBUTION)
+    paths = [path for edge in edges for path in edge.items("orderedCacheBehaviors")]
+    aside = bool(arn) and any(_uses(path, arn) for path in paths)
+    aside = aside and not any(_uses(edge.get("defaultCacheBehavior") or {}, arn) for edge in edges)
+    checks = [check for check in bill.stack.of(CHECK) if any(_is_through(check, edge) for edge in edges)]
+    calls = sum(_probes(bill, check) for check in checks) if aside else bill.usage.requests
+    yield bill.line(it, "cloudfront", "calls of edge functions", calls, "cloudfront.function")
+
+
+def _uses(behaviour: dict[str, Any], arn: Any) -> bool:
+    return any(one.get("functionArn") == arn for one in behaviour.get("functionAssociations") or [])
 
 
 @priced("aws:cloudfront/keyValueStore:KeyValueStore")
@@ -86,7 +112,7 @@ def zone(bill: Bill, it: Resource) -> Iterator[Line]:
         yield bill.line(it, "names", "queries", bill.usage.dns_queries, "route53.query")
 
 
-@priced("aws:route53/healthCheck:HealthCheck")
+@priced(CHECK)
 def health_check(bill: Bill, it: Resource) -> Iterator[Line]:
     kind = str(it.get("type") or "")
     host = str(it.get("fqdn") or "")

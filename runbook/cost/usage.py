@@ -26,6 +26,8 @@ class Usage(BaseModel):
     """GB from the edge to origins: what customers post."""
     alb_lcu: Amount = 1
     """Mean load balancer capacity units."""
+    probe_places: Amount = 15
+    """Places from which Route 53 asks by each health check (every 30 s: one request about every two seconds)."""
     dns_queries: Amount = 1_000_000
 
     # Inside the VPC.

@@ -204,6 +204,30 @@ def test_the_edge_by_requests_and_traffic() -> None:
     assert month(*edge, requests=0, edge_gb=10, edge_origin_gb=1) == pytest.approx(1.2 + 0.06)
 
 
+def test_probes_through_the_edge_are_requests_too() -> None:
+    router, health = (
+        made("aws:cloudfront/function:Function", name, arn=f"arn:{name}") for name in ("router", "health")
+    )
+    uses = {name: {"functionAssociations": [{"functionArn": f"arn:{name}"}]} for name in ("router", "health")}
+    edge = made(
+        "aws:cloudfront/distribution:Distribution",
+        "d",
+        domainName="d1.cloudfront.net",
+        defaultCacheBehavior=uses["router"],
+        orderedCacheBehaviors=[uses["health"]],
+    )
+    check = made(
+        "aws:route53/healthCheck:HealthCheck", "c", type="HTTP", fqdn="d1.cloudfront.net", requestInterval=10
+    )
+    quiet = {"edge_gb": 0, "edge_origin_gb": 0, "requests": 1_000_000, "probe_places": 10}
+    plain = month(router, health, edge, rows=("cloudfront",), **quiet)
+    assert plain == pytest.approx(1.2 + 0.1), "nobody calls the one that stands aside"
+    probed = month(router, health, edge, check, rows=("cloudfront",), **quiet)
+    assert probed - plain == pytest.approx(2.592 * (1.2 + 0.1))
+    elsewhere = {**check, "outputs": {**check["outputs"], "fqdn": "d2.cloudfront.net"}}
+    assert month(router, health, edge, elsewhere, rows=("cloudfront",), **quiet) == plain
+
+
 def test_names_and_health_checks() -> None:
     check = "aws:route53/healthCheck:HealthCheck"
     assert month(made(check, type="HTTP", fqdn="d1.cloudfront.net")) == pytest.approx(0.5)
