@@ -38,6 +38,7 @@ docs: ## write anew what of docs/ is made from the program
 	@$(PYTHON) -m toolchain.bootstrap
 	@$(BIN)/python -W ignore -m tests.tiers_doc
 	@$(BIN)/python -m tests.policies_doc
+	@$(BIN)/python -m tests.alarms_doc
 
 lock: ## compile toolchain/requirements.lock anew from pyproject.toml
 	@$(PYTHON) -m toolchain.bootstrap

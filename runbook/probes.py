@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
@@ -25,11 +25,13 @@ class Answer:
         return 200 <= self.status < 300
 
 
-def get(url: str, timeout: tuple[float, float] = TIMEOUT_S) -> Answer:
-    """One GET, never an exception."""
+def get(
+    url: str, timeout: tuple[float, float] = TIMEOUT_S, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """One GET, never an exception. A redirect is no answer, and would take secret headers along."""
     began = time.monotonic()
     try:
-        answer = requests.get(url, timeout=timeout, allow_redirects=False)
+        answer = requests.get(url, headers=headers, timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
         return Answer(0, time.monotonic() - began, type(error).__name__)
     return Answer(

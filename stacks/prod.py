@@ -15,7 +15,7 @@ from components.aws.certificates import Certificate, CertificateArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.dns import Dns, DnsArgs, Names, origin_host
-from components.aws.edge import Edge, EdgeArgs, OwnDomain
+from components.aws.edge import AWS_HEALTH_PATH, Edge, EdgeArgs, OwnDomain
 from components.aws.encryption import OperationsKey, OperationsKeyArgs
 from components.aws.endpoints import Endpoints, EndpointsArgs
 from components.aws.flow_logs import FlowLogs, FlowLogsArgs
@@ -327,6 +327,8 @@ def deploy(settings: Settings) -> None:
     )
     outputs = {
         "edgeUrl": edge_url,
+        # AWS's health through the edge in every mode: the only way in with albIngress cloudfront.
+        "awsHealthUrl": pulumi.Output.concat(edge_url, AWS_HEALTH_PATH),
         "distributionId": edge.distribution_id,
         "keyValueStoreArn": edge.store_arn,
         "albDnsName": balancer.dns_name,

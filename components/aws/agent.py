@@ -18,7 +18,7 @@ import pulumi
 from pulumi_aws import get_caller_identity_output, s3
 
 from components.aws.buckets import encrypted, shut
-from components.aws.documents import tls_only
+from components.aws.documents import bucket_tls_only
 from components.naming import child, tags
 
 LOCK = "requirements.lock"
@@ -87,7 +87,7 @@ class Agent(pulumi.ComponentResource):
             f"{name}-artefacts",
             bucket=bucket.bucket,
             policy=bucket.arn.apply(
-                lambda arn: json.dumps({"Version": "2012-10-17", "Statement": [tls_only(arn)]})
+                lambda arn: json.dumps({"Version": "2012-10-17", "Statement": [bucket_tls_only(arn)]})
             ),
             # Both write the bucket's policy settings, and S3 refuses the one while the other is under way.
             opts=child(self, depends_on=[closed]),

@@ -12,13 +12,18 @@ def trust(service: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def tls_only(bucket_arn: str) -> dict[str, Any]:
-    """The statement of a bucket's policy that refuses every request without TLS, whoever asks."""
+def bucket_tls_only(bucket_arn: str) -> dict[str, Any]:
+    """`tls_only` for a bucket and what is in it."""
+    return tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"])
+
+
+def tls_only(actions: str | list[str], resources: str | list[str]) -> dict[str, Any]:
+    """The statement of a resource's policy that refuses every request without TLS, whoever asks."""
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Action": actions,
+        "Resource": resources,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }

@@ -14,7 +14,7 @@ import pulumi
 from pulumi_aws import cloudwatch, get_caller_identity_output, s3
 
 from components.aws.buckets import encrypted, shut
-from components.aws.documents import tls_only
+from components.aws.documents import bucket_tls_only
 from components.naming import child, tags
 
 KEEP_DAYS = 365
@@ -124,7 +124,7 @@ def bucket_policy(arn: str, account: str) -> str:
     """Who may write what; nobody without TLS."""
     mine = {"aws:SourceAccount": account}
     statements: list[dict[str, Any]] = [
-        tls_only(arn),
+        bucket_tls_only(arn),
         {
             # A path with the account in it belongs to load balancers of that account only. "IfExists" since the
             # service's own example has no condition, and deployments differ in whether it sends the key at all.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import chatbot, get_caller_identity_output, iam, sns
 
+from components.aws.documents import tls_only, trust
 from components.naming import child, tags
 
 EDGE_REGION = "us-east-1"
@@ -99,18 +100,7 @@ class Notifications(pulumi.ComponentResource):
             f"{name}-chat",
             name=own,
             description="What the chat channel may look at",
-            assume_role_policy=json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRole",
-                            "Principal": {"Service": "chatbot.amazonaws.com"},
-                        }
-                    ],
-                }
-            ),
+            assume_role_policy=trust("chatbot.amazonaws.com"),
             tags=tags(own),
             opts=child(self),
         )
@@ -156,15 +146,8 @@ def topic_policy(arn: str, account: str, region: str, project: str) -> str:
                 "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{project}-*"},
             },
         },
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            # Not sns:*: a topic's policy may name its own actions only.
-            "Action": ["sns:Publish", "sns:Subscribe"],
-            "Resource": arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        # Not sns:*: a topic's policy may name its own actions only.
+        tls_only(["sns:Publish", "sns:Subscribe"], arn),
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 

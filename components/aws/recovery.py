@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi_aws import cloudwatch, ec2, eks, get_caller_identity_output, iam, lambda_, sns, sqs, vpc
 
-from components.aws.cluster import trust
+from components.aws.documents import tls_only, trust
 from components.naming import child, tags
 
 HTTPS = 443
@@ -219,14 +219,7 @@ def queue_policy(queue: str, topic: str) -> str:
             "Resource": queue,
             "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
         },
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sqs:*",
-            "Resource": queue,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        tls_only("sqs:*", queue),
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 

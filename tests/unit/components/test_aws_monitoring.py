@@ -18,7 +18,7 @@ from components.aws.notifications import Notifications, NotificationsArgs, chat_
 from simcloud.aws.policies import allows
 from simcloud.kinds import KINDS
 from simcloud.state import State
-from tests import iam
+from tests import alarms_doc, iam
 from tests.unit.simcloud.aws.conftest import Aws
 
 from .conftest import Made, Recorded, Run, bare
@@ -344,3 +344,7 @@ def test_the_channel_may_look_and_nothing_else() -> None:
         "lambda:InvokeFunction",
     ):
         assert iam.decide([policy], action, ours) == "implicitDeny"
+
+
+def test_the_page_is_the_programs() -> None:
+    assert alarms_doc.PAGE.read_text(encoding="utf-8") == alarms_doc.page(), "run `make docs`"

@@ -104,31 +104,53 @@ def test_an_update_shows_what_a_person_wants_to_see(clouds: Clouds, monkeypatch:
     assert failed.is_set()
 
 
-@pytest.mark.parametrize(("answer", "serves"), [(200, True), (301, False), (403, False), (None, False)])
-def test_aws_is_asked_past_the_edge(
-    monkeypatch: pytest.MonkeyPatch, answer: int | None, serves: bool
+BALANCER, THROUGH = "http://alb/actuator/health", "https://edge/planb/health/aws"
+
+
+@pytest.mark.parametrize(
+    ("answers", "serves"),
+    [
+        ({BALANCER: 200}, True),
+        ({BALANCER: 301}, False),
+        ({BALANCER: 403, THROUGH: 503}, False),
+        ({THROUGH: 200}, True),  # albIngress cloudfront: the balancer lets only the edge in
+        ({BALANCER: 200, THROUGH: 503}, True),  # the edge alone does not decide
+        ({}, False),
+    ],
+)
+def test_aws_is_asked_past_the_router(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, int], serves: bool
 ) -> None:
-    asked: dict[str, Any] = {}
+    asked: dict[str, dict[str, Any]] = {}
 
     def get(url: str, **options: Any) -> requests.Response:
-        asked.update(options, url=url)
-        if answer is None:
+        asked[url] = options
+        if url not in answers:
             raise requests.ConnectTimeout("dark")
         response = requests.Response()
-        response.status_code = answer
+        response.status_code = answers[url]
+        response._content = b"{}"  # pyright: ignore[reportPrivateUsage]
         return response
 
     monkeypatch.setattr(requests, "get", get)
     with monkeypatch.context() as patch:
         site = Sites(_clouds(patch).engine)
+    site.prod["awsHealthUrl"] = THROUGH
     assert site.aws_serves() is serves
-    assert asked["url"] == "http://alb/actuator/health"
-    assert asked["headers"] == {"X-PlanB-Origin-Key": "k"}
-    assert sum(asked["timeout"]) <= 10
-    assert asked["allow_redirects"] is False
+    assert set(asked) == {BALANCER, THROUGH}
+    assert asked[BALANCER]["headers"] == {"X-PlanB-Origin-Key": "k"}
+    assert not asked[THROUGH]["headers"], "the secret is the balancer's alone"
+    for options in asked.values():
+        assert sum(options["timeout"]) <= 10
+        assert options["allow_redirects"] is False
+
+
+def test_the_name_of_the_balancer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        site = Sites(_clouds(patch).engine)
+    assert site.origin_url == "http://alb"
     site.prod["originUrl"] = "https://origin-aws.bank.example.com"
-    site.aws_serves()
-    assert asked["url"] == "https://origin-aws.bank.example.com/actuator/health"
+    assert site.origin_url == "https://origin-aws.bank.example.com"
 
 
 def _clouds(patch: pytest.MonkeyPatch) -> Clouds:
