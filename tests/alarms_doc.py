@@ -13,13 +13,14 @@ HEAD = """# Alarms
 
 <!-- Made by `make docs` from components/aws/alarms.py, with the default settings: do not edit. -->
 
-Each is called `<project>-<name>` in CloudWatch. All go to people by the topic `<project>-alarms` (Slack, e-mail, webhook:
-`planb:slackTeamId` and `planb:slackChannelId`, `planb:alarmEmail`, `planb:alarmWebhook`); those marked ⟳ wake the recovery
-function as well. *Silence* says what no data means: **alarm** where it is the worst news, *told* where people are told that
-nothing is known, *well* where nothing is sent while nothing happens. The dashboard `<project>` shows them beside both sites.
+Each is called `<project>-<name>` in CloudWatch. All go to people by the topic `<project>-alarms` (Slack, e-mail,
+webhook: `planb:slackTeamId` and `planb:slackChannelId`, `planb:alarmEmail`, `planb:alarmWebhook`); those marked ⟳ wake
+the recovery function as well. *Silence* says what no data means: **alarm** where it is the worst news, *told* where
+people are told that nothing is known, *well* where nothing is sent while nothing happens. The dashboard `<project>`
+shows them beside both sites.
 
-An e-mail address and a webhook wait for their owner's confirmation, and Slack for an administrator's one sign-in at AWS:
-`components/aws/notifications.py` says where."""
+An e-mail address and a webhook wait for their owner's confirmation, and Slack for an administrator's one sign-in at
+AWS: `components/aws/notifications.py` says where."""
 SIGN = {alarms.OVER: ">", alarms.AT_LEAST: "≥", alarms.UNDER: "<"}
 SILENCE = {"breaching": "**alarm**", "missing": "*told*", "notBreaching": "*well*"}
 
@@ -33,7 +34,8 @@ def row(one: Alarm) -> str:
     mark = " ⟳" if one.recovery else ""
     when = f"{one.statistic} {SIGN[one.comparison]} {amount(one)}"
     span = f"{one.periods} × {one.period} s"
-    return f"| `{one.name}`{mark} | {one.namespace} `{one.metric}` | {when} | {span} | {SILENCE[one.missing]}: {one.why} |"
+    silence = f"{SILENCE[one.missing]}: {one.why}"
+    return f"| `{one.name}`{mark} | {one.namespace} `{one.metric}` | {when} | {span} | {silence} |"
 
 
 def page() -> str:

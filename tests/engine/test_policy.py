@@ -51,6 +51,20 @@ def test_the_stacks_keep_every_rule(deployed: Site, variant: str) -> None:
     assert set(re.findall(r"\[advisory\].*?\]  ([a-z0-9-]+)", said)) <= ADVICE
 
 
+def test_taking_a_site_down_is_said_out_loud(deployed: Site) -> None:
+    """Without protection the data's rule refuses; policy/teardown.json makes that one rule advice, and no other."""
+    loose = configured(deployed, "prod", {"protectData": False})
+    preview = ("pulumi", "preview", "-s", "prod", "--config-file", loose, "--policy-pack", "policy")
+    refused = deployed.run(*preview)
+    assert refused.returncode != 0
+    broken = set(re.findall(r"\[mandatory\].*?\]  ([a-z0-9-]+)", refused.stdout))
+    assert broken == {"data-is-protected"}
+    told = deployed.run(*preview, "--policy-pack-config", "policy/teardown.json")
+    assert told.returncode == 0, told.stdout[-4000:]
+    assert "[mandatory]" not in told.stdout
+    assert re.search(r"\[advisory\].*?\]  data-is-protected", told.stdout)
+
+
 PROGRAM = """
 import pulumi
 import pulumi_aws as aws
