@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup drill test test-fast lint fmt docs lock clean
+.PHONY: help setup agent drill test test-fast lint fmt docs lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ docs: ## write anew what of docs/ is made from the program
 	@$(BIN)/python -W ignore -m tests.tiers_doc
 	@$(BIN)/python -m tests.policies_doc
 	@$(BIN)/python -m tests.alarms_doc
+
+agent: ## write the agent's artefact and print its hash (ARGS="--architecture arm64"): what restore/Dockerfile takes
+	@$(PYTHON) -m toolchain.bootstrap
+	@$(BIN)/python -m components.archive $(ARGS)
 
 lock: ## compile toolchain/requirements.lock anew from pyproject.toml
 	@$(PYTHON) -m toolchain.bootstrap

@@ -187,7 +187,16 @@ def deploy(settings: Settings) -> None:
         ),
         opts,
     )
-    agent = Agent("agent", AgentArgs(project=project, root=ROOT, protect=settings.protectData), opts)
+    agent = Agent(
+        "agent",
+        AgentArgs(
+            project=project,
+            root=ROOT,
+            architecture=settings.backupHostArchitecture,
+            protect=settings.protectData,
+        ),
+        opts,
+    )
     backup_host = BackupHost(
         "backup",
         HostsArgs(

@@ -23,7 +23,7 @@ if sys.version_info < (3, 11):  # before anything that an older Python cannot re
 
 import tomllib
 
-from toolchain import browser, cache, gotools, hosttools, mysql, nodetools, venv
+from toolchain import browser, cache, gotools, hosttools, mysql, nodetools, venv, wheels
 from toolchain.problem import SetupProblem
 from toolchain.progress import say
 
@@ -61,11 +61,18 @@ def main() -> int:
         venv.provide(pins["uv"]["version"])
         return {}
 
+    agent_wheels: dict[str, Path] = {}
+
+    def packages() -> dict[str, Path]:
+        agent_wheels.update(wheels.provide())
+        return {}
+
     jobs: list[Callable[[], dict[str, Path]]] = [
         go_tools,
         node_tools,
         python,
         lambda: mysql.provide(pins["mysql"]["major"], bin_dir),
+        packages,
     ]
     if options.tests:
         jobs.append(lambda: {"chromium": browser.provide()})
@@ -83,6 +90,8 @@ def main() -> int:
             sys.stderr.write(f"\n{problem}\n")
         return 1
     _link(tools, bin_dir)
+    for architecture, folder in agent_wheels.items():
+        _linked(venv.PROJECT / ".venv" / "agent-wheels" / architecture, folder)
     say("ready", f"{bin_dir}/planb")
     return 0
 
@@ -93,8 +102,13 @@ def _link(tools: dict[str, Path], bin_dir: Path) -> None:
         link = bin_dir / name
         if tool.name == name and not tool.is_relative_to(cache.root()):
             continue
-        link.unlink(missing_ok=True)
-        link.symlink_to(tool)
+        _linked(link, tool)
+
+
+def _linked(link: Path, target: Path) -> None:
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 LOCK = HERE / "requirements.lock"
 UV_LOCK = HERE / "uv.lock.txt"
+BASE_PYTHON = str(getattr(sys, "_base_executable", None) or sys.executable)
+"""The interpreter below a virtual environment: it has pip, which ours has not."""
 MEND = "check the network to your package index (pip's own settings are honoured), then run make again"
 
 
@@ -63,7 +65,7 @@ def provide(uv_version: str) -> Path:
 
 def _install_uv(scratch: Path) -> None:
     pip = [
-        sys.executable,
+        BASE_PYTHON,
         "-m",
         "pip",
         "install",

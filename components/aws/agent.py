@@ -1,62 +1,30 @@
-"""The agent's artefact: built from this checkout, stored in a private bucket, named by version and content.
+"""The agent's artefact in a private bucket, named by version and content.
 
-A host installs exactly the bytes whose hash stands in its user data. The archive is the same on every machine for the
-same sources: sorted names, one date, no compression (whose output depends on the library's version).
+A host installs exactly the bytes whose hash stands in its user data (components/archive.py builds them).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import tomllib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 from pulumi_aws import get_caller_identity_output, s3
 
+from components import archive
 from components.aws.buckets import encrypted, shut
 from components.aws.documents import bucket_tls_only
 from components.naming import child, tags
 
-LOCK = "requirements.lock"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can say
-
-
-@dataclass(frozen=True)
-class Archive:
-    """The bytes, their hash, and the key under which they are stored."""
-
-    content: bytes
-    sha256: str
-    key: str
-
-
-def build(root: Path) -> Archive:
-    """The archive of the checkout at `root`: the package restore/ and the lock file of what it needs."""
-    version = str(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
-    package = root / "restore"
-    files = {f"restore/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")}
-    files[LOCK] = root / "restore" / LOCK
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16
-            archive.writestr(entry, files[name].read_bytes())
-    content = buffer.getvalue()
-    digest = hashlib.sha256(content).hexdigest()
-    return Archive(content, digest, f"agent/{version}/planb-agent-{digest[:16]}.zip")
-
 
 @dataclass(frozen=True, kw_only=True)
 class AgentArgs:
-    """`root` is the checkout; `protect` keeps the bucket while there is something in it."""
+    """`root` is the checkout; `architecture` the hosts'; `protect` keeps the bucket while there is something in it."""
 
     project: str
     root: Path
+    architecture: str
     protect: bool
 
 
@@ -92,12 +60,15 @@ class Agent(pulumi.ComponentResource):
             # Both write the bucket's policy settings, and S3 refuses the one while the other is under way.
             opts=child(self, depends_on=[closed]),
         )
-        self.archive = build(args.root)
+        try:
+            self.archive = archive.build(args.root, args.architecture)
+        except archive.ArchiveError as problem:
+            raise pulumi.RunError(str(problem)) from None
         item = s3.BucketObjectv2(
             f"{name}-agent",
             bucket=bucket.bucket,
             key=self.archive.key,
-            source=pulumi.FileAsset(str(_written(args.root, self.archive))),
+            source=pulumi.FileAsset(str(archive.written(args.root, self.archive))),
             content_type="application/zip",
             checksum_algorithm="SHA256",
             tags=tags(f"{args.project}-agent"),
@@ -108,14 +79,3 @@ class Agent(pulumi.ComponentResource):
         self.account: pulumi.Output[str] = account
         self.stored: pulumi.Resource = item
         self.register_outputs({"bucket": self.bucket, "key": item.key, "sha256": self.archive.sha256})
-
-
-def _written(root: Path, archive: Archive) -> Path:
-    """The archive as a file below build/, since Pulumi takes binary content from a file only."""
-    path = root / "build" / "agent" / Path(archive.key).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_bytes() != archive.content:
-        scratch = path.with_suffix(".new")
-        scratch.write_bytes(archive.content)
-        scratch.rename(path)
-    return path

@@ -46,8 +46,8 @@ TasksMax=128
 StandardOutput=append:{LOGS}/agent.log
 StandardError=append:{LOGS}/agent.log
 """
-# Every byte of the agent is checked before it is used. What the host needs from outside: the artefact (S3), Amazon
-# Linux's packages, the Python packages of the lock file by hash (unless the artefact brings them in wheels/), RDS's CA.
+# Every byte of the agent is checked before any of it runs; its own installer (restore/install.sh) does the rest. What
+# the host needs from outside: the artefact (S3), Amazon Linux's packages, MySQL's client (by key, version), RDS's CA.
 INSTALL = f"""#!/bin/sh
 set -eu
 . /etc/planb/artefact
@@ -60,23 +60,11 @@ echo "$SHA256  $here/agent.zip" | sha256sum --check --status || {{
   echo "planb: s3://$BUCKET/$KEY is not the artefact of this launch template (sha256 $SHA256): not installed" >&2
   exit 1
 }}
-python3.11 -m zipfile -e "$here/agent.zip" "$here/app"
-python3.11 -m venv "$here/venv"
-from_bundle=""
-[ -d "$here/app/wheels" ] && from_bundle="--no-index --find-links $here/app/wheels"
-"$here/venv/bin/pip" install --quiet --no-cache-dir --only-binary :all: --require-hashes $from_bundle \\
-  -r "$here/app/requirements.lock"
-for package in "$here"/app/packages/*.rpm; do
-  [ -e "$package" ] && dnf --quiet --assumeyes install "$package"
-done
-mysqldump --help 2> /dev/null | grep -q -- --set-gtid-purged || {{
-  echo "planb: no mysqldump of MySQL 8.0 or newer here: put its packages into the artefact (packages/*.rpm)" >&2
-  exit 1
-}}
 curl --silent --show-error --fail --proto =https --tlsv1.2 --retry 5 --output {CA_BUNDLE} \\
   "https://truststore.pki.rds.amazonaws.com/$REGION/$REGION-bundle.pem"
-printf '#!/bin/sh\\nPYTHONPATH=%s exec %s -m restore.agent "$@"\\n' "$here/app" "$here/venv/bin/python" > {AGENT}
-chmod 0755 {AGENT}
+rm -rf "$here/app"
+python3.11 -m zipfile -e "$here/agent.zip" "$here/app"
+sh "$here/app/install.sh"
 """
 ROTATE = f"""{LOGS}/*.log {{
   daily

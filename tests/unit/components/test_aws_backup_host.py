@@ -11,7 +11,8 @@ import pulumi
 import pytest
 import yaml
 
-from components.aws.agent import Agent, AgentArgs, build
+from components.archive import build
+from components.aws.agent import Agent, AgentArgs
 from components.aws.backup_host import AzureIdentity, BackupHost, HostsArgs
 from tests import iam
 
@@ -34,7 +35,9 @@ HOSTS = {"backup": "backup", "db-admin": "backup-admin"}
 
 def hosts(run: Run, **changes: Any) -> Recorded:
     def make(opts: pulumi.ResourceOptions) -> None:
-        agent = Agent("agent", AgentArgs(project="blue", root=ROOT, protect=True), opts)
+        agent = Agent(
+            "agent", AgentArgs(project="blue", root=ROOT, architecture="x86_64", protect=True), opts
+        )
         values: dict[str, Any] = {
             "project": "blue",
             "region": REGION,
@@ -260,7 +263,7 @@ class TestConfiguration:
 
     @pytest.mark.parametrize("host", HOSTS)
     def test_the_installed_bytes_are_the_stored_ones(self, both: Recorded, host: str) -> None:
-        archive, item = build(ROOT), both.one("BucketObjectv2")
+        archive, item = build(ROOT, "x86_64"), both.one("BucketObjectv2")
         told = dict(line.split("=", 1) for line in written(both, host)["/etc/planb/artefact"].splitlines())
         assert {name: value.strip("'") for name, value in told.items()} == {
             "BUCKET": item["bucket"],
