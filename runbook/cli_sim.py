@@ -11,6 +11,8 @@ import typer
 from runbook.cli_common import AsJson, Dir, Latency, Speed, engine, group
 from runbook.errors import UsageError
 
+Region = Annotated[str, typer.Argument(help="ap-northeast-2 or koreacentral.")]
+
 app = group("The embedded clouds on this machine.")
 
 
@@ -70,6 +72,45 @@ def env(directory: Dir = None) -> None:
     from runbook import sim
 
     typer.echo(sim.exports(sim.must(_directory(directory))))
+
+
+@app.command("load")
+def load(
+    directory: Dir = None,
+    rows: Annotated[int, typer.Option("--rows", min=500, help="Rows in all tables together.")] = 5000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same rows.")] = 1,
+) -> None:
+    """Give production's database the application's tables and made-up rows, as a drill does."""
+    import os
+
+    from runbook import sim
+    from runbook.drill import data
+
+    program = engine()
+    os.environ.update(sim.environment(sim.must(_directory(directory))))
+    written = data.fill(program.outputs("prod"), rows, seed)
+    typer.echo(f"{written:,} rows in the application's tables")
+
+
+@app.command("fail")
+def fail(region: Region = "ap-northeast-2", directory: Dir = None) -> None:
+    """Let a region go dark: it answers nothing, until `planb sim heal`."""
+    from runbook import sim
+
+    sim.must(_directory(directory)).call("POST", "/faults", {"kind": "region_dark", "region": region})
+    typer.echo(f"{region} is dark; planb sim heal brings it back")
+
+
+@app.command("heal")
+def heal(directory: Dir = None) -> None:
+    """End every fault."""
+    from runbook import sim
+
+    found = sim.must(_directory(directory))
+    ended = found.call("GET", "/faults")
+    for fault in ended:
+        found.call("DELETE", f"/faults/{fault['id']}")
+    typer.echo(f"faults ended: {len(ended)}")
 
 
 def _directory(given: Path | None) -> Path:

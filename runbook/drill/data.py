@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pymysql
+
+from runbook.errors import Refused
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 BATCH = 2_000
@@ -107,6 +112,39 @@ def rows(total: int, seed: int) -> Iterator[tuple[str, list[str], list[Row]]]:
         for first in range(1, size[table] + 1, BATCH):
             last = min(first + BATCH, size[table] + 1)
             yield table, columns, [make(n) for n in range(first, last)]
+
+
+def fill(outputs: Mapping[str, Any], total: int, seed: int) -> int:
+    """`load` into production's database, as the master account; returns the rows written.
+
+    Raises:
+        Refused: it has tables already.
+    """
+    import boto3
+
+    client: Any = boto3.client("secretsmanager", region_name=str(outputs["region"]))
+    secret = json.loads(client.get_secret_value(SecretId=outputs["databaseMasterSecretArn"])["SecretString"])
+    connection = pymysql.connect(
+        host=str(outputs["databaseHost"]),
+        port=int(outputs["databasePort"]),
+        user=secret["username"],
+        password=secret["password"],
+        database=str(outputs["databaseName"]),
+        charset="utf8mb4",
+        ssl=ssl.create_default_context(cafile=os.environ["PLANB_MYSQL_CA_FILE"]),
+    )
+    try:
+        with connection.cursor() as cursor:
+            if cursor.execute("SHOW TABLES"):
+                raise Refused(
+                    "the database has tables already",
+                    resource=f"database {outputs['databaseName']} on {outputs['databaseHost']}",
+                    meaning="nothing was written",
+                    next_step="planb status",
+                )
+        return load(connection, total, seed)
+    finally:
+        connection.close()
 
 
 def load(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import ssl
 import time
 from typing import Any
-
-import pymysql
 
 from restore import catalog
 from restore.models import Manifest
@@ -112,27 +107,9 @@ class Drill:
         self._engine.up("prod")
 
     def _load(self) -> None:
-        import boto3
-
         self._say(f"loading {self._rows:,} rows")
         outputs = self._engine.outputs("prod")
-        client: Any = boto3.client("secretsmanager", region_name=REGION)
-        secret = json.loads(
-            client.get_secret_value(SecretId=outputs["databaseMasterSecretArn"])["SecretString"]
-        )
-        connection = pymysql.connect(
-            host=outputs["databaseHost"],
-            port=int(outputs["databasePort"]),
-            user=secret["username"],
-            password=secret["password"],
-            database=outputs["databaseName"],
-            charset="utf8mb4",
-            ssl=ssl.create_default_context(cafile=os.environ["PLANB_MYSQL_CA_FILE"]),
-        )
-        try:
-            data.load(connection, self._rows, self._seed)
-        finally:
-            connection.close()
+        data.fill(outputs, self._rows, self._seed)
         self._url = str(outputs["edgeUrl"])
 
     def _start_clients(self) -> None:
