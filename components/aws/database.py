@@ -125,7 +125,7 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=f"{args.project}-mysql-final" if args.protect else None,
             tags=tags(f"{args.project}-mysql"),
             # RDS tries the monitoring role at creation, and its name says nothing of the policy attached to it.
-            opts=child(self, protect=args.protect, depends_on=[attached]),
+            opts=child(self, protect=args.protect, retain_on_delete=args.protect, depends_on=[attached]),
         )
         self.identifier: pulumi.Output[str] = instance.identifier
         self.host: pulumi.Output[str] = instance.address

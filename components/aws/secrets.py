@@ -35,14 +35,16 @@ class Secrets(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("planb:aws:Secrets", name, None, opts)
         account = get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self)).account_id
+        keep = args.recovery_days > 0
         key = kms.Key(
             f"{name}-key",
             description=f"{args.project}: data at rest",
             enable_key_rotation=True,
-            deletion_window_in_days=30 if args.recovery_days else 7,
+            deletion_window_in_days=30 if keep else 7,
             policy=account.apply(lambda id_: key_policy(id_, args.region)),
             tags=tags(f"{args.project}-data"),
-            opts=child(self),
+            # Without it the database, its snapshots and its backups are noise.
+            opts=child(self, protect=keep, retain_on_delete=keep),
         )
         kms.Alias(
             f"{name}-key", name=f"alias/{args.project}-data", target_key_id=key.key_id, opts=child(self)

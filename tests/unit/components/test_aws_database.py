@@ -66,7 +66,7 @@ def test_the_instance_is_the_seeds(run: Run, preview: bool) -> None:
 @pytest.mark.parametrize("protect", [True, False])
 def test_protection(run: Run, protect: bool) -> None:
     instance = database(run, protect=protect).one("Instance")
-    assert (instance.protect, instance["deletionProtection"]) == (protect, protect)
+    assert (instance.protect, instance.retain, instance["deletionProtection"]) == (protect, protect, protect)
     assert instance["skipFinalSnapshot"] is not protect
     assert instance["deleteAutomatedBackups"] is not protect
     assert instance.inputs.get("finalSnapshotIdentifier") == ("blue-mysql-final" if protect else None)
@@ -152,6 +152,13 @@ def test_no_other_machine_reads_a_secret_even_if_its_role_may_read_all(
         assert asks(role, {**machine}) == expected, role
         assert asks(role, {**function}) == expected, role
         assert asks(role, {}) == iam.ALLOWED, role  # a person or a pipeline: its own policies decide
+
+
+@pytest.mark.parametrize("days", [30, 0])
+def test_the_datas_key_stays_as_long_as_the_data(run: Run, days: int) -> None:
+    args = SecretsArgs(project="blue", region=REGION, recovery_days=days)
+    key = run(in_stack(lambda opts: Secrets("secrets", args, opts))).one("Key")
+    assert (key.protect, key.retain) == (days > 0, days > 0)
 
 
 def test_the_key_is_used_through_services_only(secrets: Recorded) -> None:
