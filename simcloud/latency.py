@@ -36,6 +36,7 @@ TABLE: dict[str, Latency] = {
     "private_dns_zone": Latency(15, 60, "zone and link together 35 s / 2 min"),
     "private_dns_link": Latency(20, 60, "zone and link together 35 s / 2 min"),
     "storage_account": Latency(20, 40, "provider acceptance tests (I)"),
+    "log_workspace": Latency(20, 60, "provider acceptance tests (I)"),
     "virtual_network": Latency(4, 10, "provider acceptance tests (I)"),
     "resource_group_delete": Latency(15, 60, "provider acceptance tests (I)"),
     # AWS

@@ -82,6 +82,15 @@ class StorageAccounts:
         except ResourceNotFoundError:
             return
 
+    def holds_blobs(self, account: str, container: str) -> bool:
+        try:
+            return (
+                next(iter(self.service(account).get_container_client(container).list_blobs()), None)
+                is not None
+            )
+        except ResourceNotFoundError:
+            return False
+
     def enable_static_website(self, account: str, index: str, error_404: str) -> None:
         """From now on `<account>.z12.web.core.windows.net` serves the container `$web`."""
         record = self._record(account)

@@ -41,6 +41,7 @@ BUILT_IN = {
     "4abbcc35-e782-43d8-92c5-2d3f1bd2253f": "Azure Kubernetes Service Cluster User Role",
     "ed7f3fbd-7b88-4dd4-9017-9adb7ce333f8": "Azure Kubernetes Service Contributor Role",
     "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b": "Azure Kubernetes Service RBAC Cluster Admin",
+    "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb": "Azure Kubernetes Service RBAC Writer",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
 }
 
@@ -63,13 +64,10 @@ def check_scope(ctx: Context, scope: str) -> None:
 class _Scoped(ArmKind):
     """Resources that hang on a scope instead of a group."""
 
+    grouped = False
     located = False
     naming = "uuid"
     segment: str = ""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.replace_on = frozenset({*cls.path, *cls.forces_new})
 
     def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
         scope = str(inputs["scope"]).rstrip("/")
@@ -121,6 +119,12 @@ class RoleAssignment(_Scoped):
             raise ArmError(
                 "RoleDefinitionDoesNotExist",
                 f"The specified role definition with ID '{guid.replace('-', '')}' does not exist.",
+            )
+        if old and str(old.inputs.get("roleDefinitionId")).rsplit("/", 1)[-1].lower() != guid:
+            # Azure-Samples/graphrag-accelerator#168 (the text); that it holds for the role too: (I)
+            raise ArmError(
+                "RoleAssignmentUpdateNotPermitted",
+                "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
             )
         principal = str(inputs.get("principalId") or "")
         known = principals(ctx)

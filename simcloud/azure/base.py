@@ -78,6 +78,8 @@ class ArmKind(Kind):
     naming: ClassVar[names.Naming] = "random"
     parent: ClassVar[str | None] = None
     """Token of the enclosing type."""
+    grouped: ClassVar[bool] = True
+    """Belongs to a resource group; else it hangs on another resource or scope."""
     located: ClassVar[bool] = True
     """Has a location of its own."""
     available: ClassVar[tuple[str, ...]] = REGIONS
@@ -94,7 +96,8 @@ class ArmKind(Kind):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own = {"location"} if cls.located and cls.moves else set[str]()
-        cls.replace_on = frozenset({"resourceGroupName", *cls.path, *own, *cls.forces_new})
+        group = {"resourceGroupName"} if cls.grouped else set[str]()
+        cls.replace_on = frozenset({*group, *cls.path, *own, *cls.forces_new})
 
     # -- before the engine's Check: what azure-native fills in --
 

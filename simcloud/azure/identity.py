@@ -25,6 +25,10 @@ MAX_CREDENTIALS = 20
 """Per identity: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
 
 
+GROUPS = frozenset(f"00000000-0000-4000-8000-0000000d000{number}" for number in range(1, 5))
+"""Groups of people that the simulated directory has."""
+
+
 def kubelet_principal(cluster: Resource) -> str:
     """Object id of the identity that AKS makes for a cluster's nodes."""
     return ids.guid(cluster.id, "kubelet")
@@ -32,7 +36,7 @@ def kubelet_principal(cluster: Resource) -> str:
 
 def principals(ctx: Context) -> dict[str, str]:
     """Every principal of the simulated directory: object id → type."""
-    known = {OPERATOR_OBJECT_ID: "ServicePrincipal"}
+    known = {OPERATOR_OBJECT_ID: "ServicePrincipal", **dict.fromkeys(GROUPS, "Group")}
     for identity in ctx.find(IDENTITY):
         known[principal_of(identity)] = "ServicePrincipal"
     for cluster in ctx.find(CLUSTER):

@@ -39,6 +39,13 @@ _CONTAINER = Rule(
     "The specified resource name contains invalid characters.",
 )
 
+# [closest] resource-name-rules: 1 to 260 characters, none of these, no space or period at the end
+_MONITOR = Rule(
+    r"[^*#&+:<>?@%{}\\/|]{0,259}[^*#&+:<>?@%{}\\/| .]",
+    "InvalidResourceName",
+    "The resource name '{name}' is not valid.",
+)
+
 RULES: dict[str, Rule] = {
     "Microsoft.Resources/resourceGroups": Rule(
         r"[\w().-]{0,89}[\w()-]",
@@ -92,6 +99,14 @@ RULES: dict[str, Rule] = {
         "The container group name '{name}' is invalid. A valid name must have up to 63 characters and match "
         "'[a-z0-9]([-a-z0-9]*[a-z0-9])?'.",
     ),
+    # [closest] resource-name-rules: 4 to 63 characters
+    "Microsoft.OperationalInsights/workspaces": Rule(
+        r"[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]",
+        "InvalidResourceName",
+        "The workspace name '{name}' is not valid: 4 to 63 letters, digits and '-', a letter or digit first and last.",
+    ),
+    "Microsoft.Insights/actionGroups": _MONITOR,
+    "Microsoft.Insights/scheduledQueryRules": _MONITOR,
     "Microsoft.ManagedIdentity/userAssignedIdentities": Rule(
         r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}",
         "InvalidResourceName",

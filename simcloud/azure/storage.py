@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from simcloud.azure import ids
@@ -80,6 +81,12 @@ class StorageAccount(ArmKind):
                     "configured. Add Microsoft.Storage to subnet's ServiceEndpoints collection before trying to ACL "
                     "Microsoft.Storage resources to these subnets..",
                 )
+        period = record(inputs.get("sasPolicy")).get("sasExpirationPeriod")
+        if period is not None and not re.fullmatch(r"\d{1,4}\.\d\d:\d\d:\d\d", str(period)):
+            # The SDK's docstring: DD.HH:MM:SS [closest]
+            raise ArmError(
+                "InvalidValuesForRequestParameters", "Values for request parameters are invalid: sasPolicy."
+            )
         if old and old.inputs.get("kind") != inputs.get("kind"):
             # https://learn.microsoft.com/azure/storage/common/storage-account-upgrade [closest]
             raise ArmError(
@@ -120,80 +127,6 @@ class StorageAccount(ArmKind):
 
     def delete(self, ctx: Context, res: Resource) -> None:
         ctx.world.storage.delete(res.id.rsplit("/", 1)[-1])
-
-
-@kind
-class BlobContainer(ArmKind):
-    type = CONTAINER
-    arm_type = "Microsoft.Storage/storageAccounts/blobServices/containers"
-    api_version = "2024-01-01"
-    path = ("accountName", "containerName")
-    naming = "copy"
-    parent = ACCOUNT
-    located = False
-    shows = frozenset({"etag"})
-
-    def identify(self, ctx: Context, inputs: Properties, name: str) -> str:
-        return f"{account_id(ctx, inputs)}/blobServices/default/containers/{self.own_name(inputs, name)}"
-
-    def parent_of(self, ctx: Context, inputs: Properties) -> Resource | None:
-        return account_of(ctx, inputs)
-
-    def rules(self, ctx: Context, inputs: Properties, arm_id: str, old: Resource | None) -> None:
-        name = arm_id.rsplit("/", 1)[-1]
-        if not name.startswith("$") and not 3 <= len(name) <= 63:
-            # https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
-            raise ArmError(
-                "OutOfRangeInput", "The specified resource name length is not within the permissible limits."
-            )
-        account = account_of(ctx, inputs)
-        public = inputs.get("publicAccess") not in (None, "None")
-        if public and account and not allows_public(account):
-            # pivotal/paving#89
-            raise ArmError(
-                "PublicAccessNotPermitted",
-                "Public access is not permitted on this storage account.",
-                status=409,
-            )
-
-    def shown(self, ctx: Context, res: Resource) -> Properties:
-        locked = record(res.inputs.get("immutableStorageWithVersioning"))
-        return {
-            "publicAccess": res.inputs.get("publicAccess") or "None",
-            "hasImmutabilityPolicy": bool(locked.get("enabled")),
-            "hasLegalHold": False,
-            "deleted": False,
-            "deletedTime": "0001-01-01T00:00:00Z",
-            "lastModifiedTime": timestamp(res.created_at),
-            "leaseState": "Available",
-            "leaseStatus": "Unlocked",
-            "leaseDuration": "",
-            "version": "",
-            "remainingRetentionDays": 0,
-            "defaultEncryptionScope": res.inputs.get("defaultEncryptionScope") or "$account-encryption-key",
-            "denyEncryptionScopeOverride": bool(res.inputs.get("denyEncryptionScopeOverride")),
-            "immutabilityPolicy": {"updateHistory": []},
-            "legalHold": {"hasLegalHold": False, "tags": []},
-        }
-
-    def create(self, ctx: Context, res: Resource) -> Properties:
-        public = res.inputs.get("publicAccess") not in (None, "None")
-        name = res.id.rsplit("/", 1)[-1]
-        ctx.world.storage.create_container(str(res.inputs["accountName"]), name, public=public)
-        return {}
-
-    def update(self, ctx: Context, old: Resource, res: Resource) -> Properties:
-        """Anonymous access can be granted and taken away; the content stays."""
-        level = {"Blob": "blob", "Container": "container"}.get(str(res.inputs.get("publicAccess")))
-        if old.inputs.get("publicAccess") != res.inputs.get("publicAccess"):
-            service = ctx.world.storage.service(str(res.inputs["accountName"]))
-            container = service.get_container_client(res.id.rsplit("/", 1)[-1])
-            container.set_container_access_policy(signed_identifiers={}, public_access=level)
-        return {}
-
-    def delete(self, ctx: Context, res: Resource) -> None:
-        if account_of(ctx, res.inputs):
-            ctx.world.storage.delete_container(str(res.inputs["accountName"]), res.id.rsplit("/", 1)[-1])
 
 
 def _days(text: str, value: object, low: int, high: int) -> None:

@@ -116,3 +116,22 @@ def test_who_runs_pulumi(azure: Azure) -> None:
     azure.group()
     azure.make(ASSIGNMENT, assignment(config["objectId"]))
     assert RG in TOP
+
+
+def test_a_group_of_people_is_in_the_directory(azure: Azure) -> None:
+    azure.group()
+    group = "00000000-0000-4000-8000-0000000d0001"
+    azure.refuses(
+        "UnmatchedPrincipalType", "has type 'Group'", ASSIGNMENT, assignment(group, principalType="User")
+    )
+    azure.make(ASSIGNMENT, assignment(group, principalType="Group"))
+
+
+def test_a_role_is_not_exchanged_in_place(azure: Azure) -> None:
+    azure.group()
+    role = azure.make(DEFINITION, definition())
+    made = azure.make(ASSIGNMENT, assignment(azure.identity().outputs["principalId"]), "a")
+    azure.refuses_change(
+        "RoleAssignmentUpdateNotPermitted", "not allowed to be updated", made, roleDefinitionId=role.id
+    )
+    azure.change(made, description="why")

@@ -28,6 +28,7 @@ EXPECTED = [
     "privatedns:VirtualNetworkLink",
     "storage:StorageAccount",
     "storage:BlobContainer",
+    "storage:BlobContainerImmutabilityPolicy",
     "storage:BlobServiceProperties",
     "storage:ManagementPolicy",
     "storage:StorageAccountStaticWebsite",
@@ -40,6 +41,10 @@ EXPECTED = [
     "containerinstance:ContainerGroup",
     "managedidentity:UserAssignedIdentity",
     "managedidentity:FederatedIdentityCredential",
+    "monitor:ActionGroup",
+    "monitor:DiagnosticSetting",
+    "monitor:ScheduledQueryRule",
+    "operationalinsights:Workspace",
     "authorization:RoleAssignment",
     "authorization:RoleDefinition",
 ]

@@ -182,3 +182,9 @@ def test_an_unknown_identity(site: Azure) -> None:
     assert shown == {
         mine.id: {"clientId": mine.outputs["clientId"], "principalId": mine.outputs["principalId"]}
     }
+
+
+def test_how_long_a_token_may_live_has_a_shape(site: Azure) -> None:
+    policy = {"expirationAction": "Block", "sasExpirationPeriod": "P1D"}
+    site.refuses("InvalidValuesForRequestParameters", "sasPolicy", ACCOUNT, account(sasPolicy=policy))
+    site.make(ACCOUNT, account(sasPolicy=policy | {"sasExpirationPeriod": "01.00:00:00"}))
