@@ -57,8 +57,9 @@ DATA = {
 }
 BROAD_MANAGED = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecretsManagerReadWrite")
 # Owner, Contributor, User Access Administrator, Role Based Access Control Administrator.
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 BROAD_AZURE = {
-    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
+    OWNER: "Owner",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
@@ -215,9 +216,18 @@ def trust_is_narrow(resource: Resource) -> Iterator[str]:
         yield "the function's URL asks nobody who they are"
 
 
+def owned_by_people(assignment: Resource) -> bool:
+    """The seed's "resource group owner": a group of people, and no more than one resource group."""
+    owner = str(assignment.get("roleDefinitionId")).lower().endswith(OWNER)
+    scope = assignment.get("scope")
+    inside = not known(scope) or "/resourcegroups/" in str(scope).lower()
+    return owner and assignment.get("principalType") == "Group" and inside
+
+
 @on_resource(
     "no-broad-managed-policies",
-    says="Nobody has a ready-made policy or role for administrators.",
+    says="Nobody has a ready-made policy or role for administrators, but for the people who own the standby's "
+    "resource group.",
     remedy="Write a policy with the actions that are used, or take a narrower managed one.",
     severity=Severity.HIGH,
 )
@@ -233,7 +243,7 @@ def no_broad_managed_policies(resource: Resource) -> Iterator[str]:
             yield f"{name} is attached"
     if resource.type == "azure-native:authorization:RoleAssignment":
         definition = str(resource.get("roleDefinitionId")).rpartition("/")[2].lower()
-        if definition in BROAD_AZURE:
+        if definition in BROAD_AZURE and not owned_by_people(resource):
             yield f"it gives the role {BROAD_AZURE[definition]}"
 
 

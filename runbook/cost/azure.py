@@ -120,6 +120,28 @@ def endpoint(bill: Bill, it: Resource) -> Iterator[Line]:
     yield bill.line(it, "around", "private endpoint", 1, "azure.endpoint.private")
 
 
+LOG_KB = 1.2
+"""One logged operation on storage, with its caller and its place."""
+LOGS_FREE_GB = 5.0
+"""Of a billing account a month: https://azure.microsoft.com/pricing/details/monitor/"""
+
+
+@priced("azure-native:operationalinsights:Workspace")
+def workspace(bill: Bill, it: Resource) -> Iterator[Line]:
+    found = backups.month(bill)
+    gigabytes = (found.writes + found.binlog_writes) * LOG_KB / 1e6
+    over = max(0.0, gigabytes - LOGS_FREE_GB)
+    yield bill.line(
+        it, "around", f"logs of storage, {gigabytes:.1f} GB less 5 free", over, "azure.logs.ingest"
+    )
+
+
+@priced("azure-native:monitor:ScheduledQueryRule")
+def log_alarm(bill: Bill, it: Resource) -> Iterator[Line]:
+    every = str(it.get("evaluationFrequency"))
+    yield bill.line(it, "around", f"alarm on logs, every {every}", 1, f"azure.alarm.log.{every}")
+
+
 @priced("azure-native:containerinstance:ContainerGroup")
 def group(bill: Bill, it: Resource) -> Iterator[Line]:
     """A restore's is not billed once it has finished; the warm standby's feeder never ends."""

@@ -62,13 +62,14 @@ def _days(rule: dict[str, Any]) -> float:
 
 
 def holds_backups(bill: Bill, container: Resource) -> bool:
-    """A private container that the lifecycle policy cleans; any private one where there is no policy."""
+    """A private container that the lifecycle policy empties; any private one where there is no policy."""
     if container.get("publicAccess") not in (None, "None"):
         return False
     prefixes = [
         prefix
         for policy in bill.stack.of(POLICY)
         for rule in policy.items("policy.rules")
+        if "baseBlob" in rule.get("definition", {}).get("actions", {})
         for prefix in rule.get("definition", {}).get("filters", {}).get("prefixMatch") or []
     ]
     name = str(container.get("containerName") or container.get("name") or container.name)

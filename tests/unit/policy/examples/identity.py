@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from policy.model import UNKNOWN
+from typing import Any
+
+from policy.model import UNKNOWN, Resource
 from tests.unit.policy.examples.parts import (
     ACCOUNT,
     BLOBS,
@@ -16,6 +18,12 @@ from tests.unit.policy.examples.parts import (
     policy,
     trusts,
 )
+
+
+def owner(**more: Any) -> Resource:
+    role = "/x/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+    return one("azure-native:authorization:RoleAssignment", roleDefinitionId=role, **more)
+
 
 IDENTITY: dict[str, Examples] = {
     "no-star-actions": Examples(
@@ -145,8 +153,13 @@ IDENTITY: dict[str, Examples] = {
                 "azure-native:authorization:RoleAssignment",
                 roleDefinitionId="/x/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe",
             ),
+            owner(principalType="Group", scope="/subscriptions/s/resourceGroups/rg-blue"),
+            owner(principalType="Group", scope=UNKNOWN),
         ],
         bad=[
+            owner(principalType="Group", scope="/subscriptions/s"),
+            owner(principalType="ServicePrincipal", scope="/subscriptions/s/resourceGroups/rg-blue"),
+            owner(principalType="User", scope=UNKNOWN),
             one(
                 "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
                 policyArn="arn:aws:iam::aws:policy/AdministratorAccess",

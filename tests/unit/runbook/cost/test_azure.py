@@ -48,6 +48,18 @@ def test_only_the_container_that_the_policy_cleans_holds_backups() -> None:
     rules = policy(30, "mysql-backups/backups/")
     assert month(made(CONTAINER, "b", containerName="mysql-backups"), rules) > 0
     assert month(made(CONTAINER, "s", containerName="state"), rules) == 0
+    cleaned = policy(30, "mysql-backups/", "state/")
+    del cleaned["outputs"]["policy"]["rules"][0]["definition"]["actions"]["baseBlob"]
+    assert month(made(CONTAINER, "s", containerName="state"), rules, cleaned) == 0, "old versions only"
+
+
+def test_watching_storage() -> None:
+    log, rule = "azure-native:operationalinsights:Workspace", "azure-native:monitor:ScheduledQueryRule"
+    assert month(made(log), **DAILY) == 0, "five GB are free"
+    assert month(made(log), backup_interval_s=60, binlog_interval_s=1, binlog_writes=3) == pytest.approx(
+        ((43_200 * 6 + 2_592_000 * 3) * 1.2e-6 - 5) * usd("azure.logs.ingest", KOREA)
+    )
+    assert month(made(rule, evaluationFrequency="PT5M")) == usd("azure.alarm.log.PT5M", KOREA)
 
 
 def test_the_binlog_counts_its_writes() -> None:
