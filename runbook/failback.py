@@ -54,7 +54,7 @@ class Failback(Run):
             ("compare", "comparing both, table by table", self.compare),
             ("cutover", "switching the edge to AWS", self.cutover),
             ("confirm", "asking through the edge", self.confirm),
-            ("stand-down", "back to the pilot light", self.stand_down),
+            ("stand-down", "back to what stood by before", self.stand_down),
         ]
         plan: list[Step] = []
         for name, text, act in chain:
@@ -157,9 +157,18 @@ class Failback(Run):
     def stand_down(self) -> dict[str, Any]:
         adminhost.dismissed(self._sites.prod)
         none = {"restoreJob": "none", "restoreBackup": "none", "restoreRun": "none"}
-        self._sites.engine.set_config(DR, tier="pilot-light", **none)
+        self._sites.engine.set_config(DR, tier=standing(self._sites), **none)
         sites.provision(self._sites, self._bus, "stand-down", self._failed)
         return {"tier": self._sites.dr.get("tier")}
+
+
+def standing(site: Sites) -> str:
+    """The tier that stood by before the newest failover."""
+    for kind, _, entries in reversed(journal.runs(site.store)):
+        for entry in entries if kind == "failover" else ():
+            if entry["event"] == "verified" and entry["step"] == "assess" and entry["result"].get("standing"):
+                return str(entry["result"]["standing"])
+    return sites.STANDING[0]
 
 
 def run(engine: Engine, sinks: list[Sink], stop: threading.Event | None = None) -> Result:
@@ -193,5 +202,5 @@ def run(engine: Engine, sinks: list[Sink], stop: threading.Event | None = None) 
         times=outcome.times,
         cutover_at=float(outcome.results["cutover"]["at"]),
     )
-    bus.emit("done", "the service runs on AWS; the standby is a pilot light again", epoch=epoch)
+    bus.emit("done", f"the service runs on AWS; the standby is a {site.dr.get('tier')} again", epoch=epoch)
     return result

@@ -131,8 +131,11 @@ class Failover(Run):
             )
         age = backups.age_s(choice.manifest)
         self._bus.emit("note", f"restoring {choice.name}, {age:.0f} s old; writes since then will be missing")
+        tier = self._sites.dr.get("tier")
         return {
             "backup": choice.name,
+            # Where a failback returns to; none if an earlier run has raised the tier already.
+            "standing": tier if tier in sites.STANDING else None,
             "restored_to": choice.manifest.server_utc.isoformat(),
             "skipped": choice.skipped,
             "cost_s": choice.cost_s,

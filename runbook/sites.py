@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PROD, DR = "prod", "dr"
 JOB_POLL_S = 0.5
+STANDING = ("pilot-light", "warm-standby")
+"""The tiers of a standby that waits; the others are those of a failover."""
 # What a person wants to see of an update; everything else is counted only.
 NOTABLE = {
     "azure-native:dbformysql:Server": "database",

@@ -10,7 +10,7 @@ from runbook import backups, journal, probes
 from runbook.engine import Engine
 from runbook.errors import PlanBError
 from runbook.failures import translating
-from runbook.sites import DR, Sites
+from runbook.sites import DR, STANDING, Sites
 
 PATIENCE_S = 8.0
 """A question to a dark storage account ends after so long."""
@@ -116,7 +116,7 @@ def table(facts: dict[str, Any]) -> Any:
         ),
         "",
     )
-    quiet = azure["tier"] in ("pilot-light", "warm-standby") and active != "azure"
+    quiet = azure["tier"] in STANDING and active != "azure"
     text = (
         str(azure["tier"]).replace("-", " ")
         if quiet

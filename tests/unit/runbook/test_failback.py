@@ -6,7 +6,7 @@ import pytest
 
 from restore.fencing import Active
 from restore.models import TableDigest
-from runbook import failback, journal
+from runbook import failback, failover, journal
 from runbook.edge_switch import EdgeState
 from runbook.errors import PlanBError, Refused
 from runbook.events import Recorder
@@ -144,3 +144,17 @@ def test_a_failed_export_is_tried_again_under_a_new_name(on_azure: Clouds) -> No
     failback.run(on_azure.engine, [])
     assert on_azure.jobs == ["failback-3", "failback-3-2"]
     assert on_azure.edge.state.mode == "aws"
+
+
+@pytest.mark.parametrize("before", ["pilot-light", "warm-standby"])
+def test_the_standby_stands_as_before(clouds: Clouds, before: str) -> None:
+    """Also when the database came first and the service in a second run."""
+    clouds.settings["tier"] = before
+    for to in ("emergency", "full"):
+        failover.run(clouds.engine, failover.Options(to=to), [])
+    assert clouds.settings["tier"] == "full"
+    clouds.aws_serves = True
+    recorder = Recorder()
+    failback.run(clouds.engine, [recorder])
+    assert clouds.settings["tier"] == before
+    assert f"the standby is a {before} again" in texts(recorder, "done")[0]
