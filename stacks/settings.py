@@ -87,6 +87,18 @@ SlackChannel = Annotated[
 ]
 Email = Annotated[str, _matching(r"none|[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address, or none")]
 Webhook = Annotated[str, _matching(r"none|https://\S{4,500}", "an https:// URL, or none")]
+Issuer = Annotated[
+    str,
+    _matching(
+        r"none|https://[0-9a-f-]{36}\.tokens\.sts\.global\.api\.aws",
+        "the account's token issuer (https://….tokens.sts.global.api.aws: prod's output awsTokenIssuer), or none",
+    ),
+]
+AwsAccount = Annotated[str, _matching(r"none|\d{12}", "an AWS account id of 12 digits, or none")]
+Group = Annotated[
+    str,
+    _matching(r"none|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the object id of an Entra group, or none"),
+]
 Run = Annotated[str, _matching(r"none|[A-Za-z0-9._-]{1,64}", "letters, digits, dots and dashes, or none")]
 
 
@@ -107,6 +119,8 @@ class Settings(BaseModel):
     backupInterval: Annotated[int, Field(ge=5, le=86_400)] = 300
     backupRetentionDays: Annotated[int, Field(ge=1, le=365)] = 30
     storageAccount: Account = "bloberry01"
+    siteAccount: Account = "bloberry01web"
+    immutableBackups: bool = True
     natPerZone: bool = False
     domain: Domain = NONE
     hostedZoneId: Zone = NONE
@@ -118,6 +132,12 @@ class Settings(BaseModel):
     alarmEmail: Email = NONE
     alarmWebhook: Webhook = NONE
     azureAuth: Literal["federated", "sas"] = "federated"
+    awsIssuer: Issuer = NONE
+    awsAccountId: AwsAccount = NONE
+    ownerGroup: Group = NONE
+    aksOperatorGroup: Group = NONE
+    mysqlAdminGroup: Group = NONE
+    backupReaderGroup: Group = NONE
     backupHostArchitecture: Literal["x86_64", "arm64"] = "x86_64"
     agentImage: Image = "docker.io/planb/agent@sha256:" + "0" * 64
     restoreJob: Literal["none", "restore", "backup"] = "none"
@@ -146,6 +166,13 @@ class Settings(BaseModel):
             )
         if (self.slackTeamId == NONE) != (self.slackChannelId == NONE):
             raise ValueError("planb:slackTeamId and planb:slackChannelId must be set together, or neither")
+        if self.siteAccount == self.storageAccount:
+            raise ValueError(
+                f"planb:siteAccount is {self.siteAccount!r}: it must not be planb:storageAccount, which nobody reads "
+                "without a role"
+            )
+        if (self.awsIssuer == NONE) != (self.awsAccountId == NONE):
+            raise ValueError("planb:awsIssuer and planb:awsAccountId must be set together, or neither")
         if self.restoreJob == "restore" and NONE in (self.restoreBackup, self.restoreRun):
             raise ValueError(
                 "planb:restoreJob is restore: planb:restoreBackup and planb:restoreRun must be set with it"

@@ -1,6 +1,6 @@
 """What the standby has, tier by tier: the tables of the seed's section 4.2, and warm standby (its 10.3) after them.
 
-A part is there from its tier on, so that each tier is a superset of the one before. `stacks/dr.py` wires the parts;
+A part is there from its tier on, so that each tier is a superset of the one before. stacks/standby.py wires the parts;
 docs/tiers.md is made from this table and the program (`make docs`).
 """
 
@@ -14,7 +14,7 @@ from stacks.settings import Settings, Tier
 
 @dataclass(frozen=True)
 class Part:
-    """`key` is the part's name in `stacks.dr.Standby`."""
+    """`key` is the part's name in `stacks.standby.Standby`."""
 
     key: str
     what: str
@@ -35,17 +35,26 @@ STAGES: dict[Tier, Stage] = {
         (
             Part("group", "Resource group", "holds all of the standby"),
             Part("network", "VNet, subnets, security groups", "addresses reserved, ready to build into"),
-            Part("storage", "Storage account", "takes AWS's backups, serves the maintenance page"),
-            Part("job_identity", "Identity of the restore", "Entra needs minutes to spread a new role"),
+            Part("storage", "Storage account, private", "takes AWS's backups, keeps Pulumi's state"),
+            Part("page", "Storage account, static website", "the maintenance page, shown at once"),
+            Part("roles", "Roles of our own", "Entra needs minutes to spread a new role"),
+            Part("owner_grants", "Rights of the owners", "where a group is set"),
+            Part("reader_grants", "Rights of those who read backups", "where a group is set"),
+            Part(
+                "backup_writer",
+                "Identity of AWS's backup host",
+                "adds backups without a key, deletes nothing",
+            ),
+            Part("job_identity", "Identity of the restore", "reads backups, writes its progress"),
+            Part("watch", "Logs and an alarm", "nothing new from AWS for ten minutes"),
         ),
     ),
     Tier.EMERGENCY: Stage(
         "AWS has failed: the data first",
         (
             Part("database", "MySQL Flexible Server", "the database, private in the VNet"),
-            Part(
-                "restore_job", "Container group", "restores the chosen backup; only while a run asks for it"
-            ),
+            Part("restore_job", "Container group", "restores the chosen backup, while a run asks for it"),
+            Part("mysql_grants", "Rights of the database's administrators", "where a group is set"),
         ),
     ),
     Tier.FULL: Stage(
@@ -54,6 +63,7 @@ STAGES: dict[Tier, Stage] = {
             Part("gateway", "Application Gateway v2, public IP", "takes the customers' traffic"),
             Part("cluster", "AKS, pools web and was", "runs the application"),
             Part("workload", "PetClinic", "the service itself"),
+            Part("aks_grants", "Rights of the cluster's operators", "where a group is set"),
         ),
     ),
     Tier.WARM_STANDBY: Stage(

@@ -116,6 +116,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig: pulumi.Output[str] = pulumi.Output.secret(
             credentials.kubeconfigs.apply(lambda found: base64.b64decode(found[0].value).decode())
         )
+        self.id: pulumi.Output[str] = cluster.id
         self.name: pulumi.Output[str] = cluster.name
         self.nodes: list[pulumi.Resource] = [was, balancer]
         self.register_outputs({"name": self.name})

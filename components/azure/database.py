@@ -122,5 +122,6 @@ class Database(pulumi.ComponentResource):
             )
             parameters.append(before)
         self.ready: list[pulumi.Resource] = [database, parameters[0]]
+        self.id: pulumi.Output[str] = server.id
         self.host: pulumi.Output[str] = server.fully_qualified_domain_name
         self.register_outputs({"host": self.host})

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_azure_native import authorization, containerinstance, managedidentity
 
+from components.azure.roles import own_name
 from components.naming import child
-
-BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"  # built-in: Storage Blob Data Contributor
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobIdentityArgs:
-    """`subscription_id` scopes the role's definition."""
+    """`role_id` is what it may do in the container."""
 
     project: str
     resource_group: pulumi.Input[str]
     location: str
-    subscription_id: pulumi.Input[str]
     container_id: pulumi.Input[str]
+    role_id: pulumi.Input[str]
     tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -38,18 +36,15 @@ class JobIdentity(pulumi.ComponentResource):
             tags=args.tags,
             opts=child(self),
         )
-        # It reads backups, and writes its progress and, at failback, Azure's backup: this container and no other.
+        # It reads backups, and writes its progress and, at failback, Azure's backup: this container and no other, and
+        # it deletes nothing. Not "restore-blobs", which an earlier release had: a role cannot be exchanged in place.
         authorization.RoleAssignment(
-            f"{name}-blobs",
-            role_assignment_name=str(uuid.uuid5(uuid.NAMESPACE_URL, f"planb/{args.project}/restore-blobs")),
+            f"{name}-data",
+            role_assignment_name=own_name(args.project, "restore-data"),
             scope=args.container_id,
             principal_id=identity.principal_id,
             principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-            role_definition_id=pulumi.Output.concat(
-                "/subscriptions/",
-                args.subscription_id,
-                f"/providers/Microsoft.Authorization/roleDefinitions/{BLOB_CONTRIBUTOR}",
-            ),
+            role_definition_id=args.role_id,
             opts=child(self),
         )
         self.id: pulumi.Output[str] = identity.id

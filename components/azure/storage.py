@@ -1,35 +1,38 @@
-"""The storage account: backups in a private container, the maintenance page as a static website."""
+"""The account of backups and state: versioned, undeletable for a while, closed to keys (docs/adr/0022)."""
 
 from __future__ import annotations
 
-import mimetypes
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pulumi
 from pulumi_azure_native import storage
 
 from components.naming import child
 
-CONTAINER = "mysql-backups"
+BACKUPS, STATE = "mysql-backups", "pulumi-state"
+SOFT_DELETE_DAYS = 7
+SAS_LIFE = "01.00:00:00"
+"""The longest life of a token where the fallback allows tokens: a day, to which a daily rotation is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """`site` is the directory of the static website; `account` is globally unique."""
+    """`account` is globally unique; `shared_key` opens it to keys and tokens, for the fallback without Entra;
+    `immutable` forbids anybody to delete or change a version before the retention is over.
+    """
 
     account: str
     resource_group: pulumi.Input[str]
     location: str
     retention_days: int
-    site: Path
+    shared_key: bool
+    immutable: bool
     protect: bool
     tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Storage(pulumi.ComponentResource):
-    """The heart of the pilot light: always there, never public but for the page, without account keys."""
+    """The heart of the pilot light: always there, never public."""
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("planb:azure:Storage", name, None, opts)
@@ -44,9 +47,19 @@ class Storage(pulumi.ComponentResource):
             sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
             access_tier=storage.AccessTier.HOT,
             allow_blob_public_access=False,
-            allow_shared_key_access=False,
+            allow_shared_key_access=args.shared_key,
+            sas_policy=storage.SasPolicyArgs(expiration_action="Block", sas_expiration_period=SAS_LIFE)
+            if args.shared_key
+            else None,
+            default_to_o_auth_authentication=True,
+            allow_cross_tenant_replication=False,
             enable_https_traffic_only=True,
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+            # AWS writes through its NAT's address, which is not known when the standby is made, and an operator's is
+            # not known at all: who may do what is Entra's to say, not a list of addresses.
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action=storage.DefaultAction.ALLOW, bypass=storage.Bypass.AZURE_SERVICES
+            ),
             tags=args.tags,
             opts=data,
         )
@@ -56,15 +69,42 @@ class Storage(pulumi.ComponentResource):
             resource_group_name=group,
             blob_services_name="default",
             is_versioning_enabled=True,
-            delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=7),
-            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=7),
+            delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=SOFT_DELETE_DAYS),
+            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(
+                enabled=True, days=SOFT_DELETE_DAYS
+            ),
             opts=child(self),
         )
         container = storage.BlobContainer(
             f"{name}-backups",
             account_name=account.name,
             resource_group_name=group,
-            container_name=CONTAINER,
+            container_name=BACKUPS,
+            public_access=storage.PublicAccess.NONE,
+            # By version, not by container: the journal, locks and who is active are written over.
+            immutable_storage_with_versioning=storage.ImmutableStorageWithVersioningArgs(enabled=True)
+            if args.immutable
+            else None,
+            # Versions have to be there before a container can ask for their immutability.
+            opts=child(self, protect=args.protect, retain_on_delete=args.protect, depends_on=[protection]),
+        )
+        if args.immutable:
+            storage.BlobContainerImmutabilityPolicy(
+                f"{name}-worm",
+                account_name=account.name,
+                resource_group_name=group,
+                container_name=container.name,
+                immutability_policy_name="default",
+                immutability_period_since_creation_in_days=args.retention_days,
+                # The journal is an append blob.
+                allow_protected_append_writes=True,
+                opts=child(self, retain_on_delete=args.protect),
+            )
+        storage.BlobContainer(
+            f"{name}-state",
+            account_name=account.name,
+            resource_group_name=group,
+            container_name=STATE,
             public_access=storage.PublicAccess.NONE,
             opts=data,
         )
@@ -73,57 +113,50 @@ class Storage(pulumi.ComponentResource):
             account_name=account.name,
             resource_group_name=group,
             management_policy_name="default",
-            policy=storage.ManagementPolicySchemaArgs(rules=[self._expiry(args.retention_days)]),
+            policy=storage.ManagementPolicySchemaArgs(rules=_lifecycle(args.retention_days)),
             opts=child(self, depends_on=[protection]),
         )
-        website = storage.StorageAccountStaticWebsite(
-            f"{name}-website",
-            account_name=account.name,
-            resource_group_name=group,
-            index_document="index.html",
-            error404_document="404.html",
-            opts=child(self),
-        )
-        for path in sorted(
-            file for file in args.site.rglob("*") if file.is_file() and file.suffix == ".html"
-        ):
-            relative = path.relative_to(args.site).as_posix()
-            kind, _ = mimetypes.guess_type(path.name)
-            storage.Blob(
-                f"{name}-site-{relative.replace('/', '-')}",
-                account_name=account.name,
-                resource_group_name=group,
-                container_name=website.container_name,
-                blob_name=relative,
-                content_type=f"{kind}; charset=utf-8",
-                source=pulumi.StringAsset(path.read_text(encoding="utf-8")),
-                opts=child(self),
-            )
+        self.account_id: pulumi.Output[str] = account.id
         self.account_name: pulumi.Output[str] = account.name
         self.container_id: pulumi.Output[str] = container.id
-        self.container_url: pulumi.Output[str] = pulumi.Output.concat(
-            account.primary_endpoints.blob, CONTAINER
+        self.state_id: pulumi.Output[str] = pulumi.Output.concat(
+            account.id, f"/blobServices/default/containers/{STATE}"
         )
-        self.site_url: pulumi.Output[str] = account.primary_endpoints.web.apply(lambda url: url or "")
-        self.site_host: pulumi.Output[str] = self.site_url.apply(lambda url: urlsplit(url).hostname or "")
-        self.register_outputs({"containerUrl": self.container_url, "siteUrl": self.site_url})
+        self.container_url: pulumi.Output[str] = pulumi.Output.concat(account.primary_endpoints.blob, BACKUPS)
+        self.register_outputs({"containerUrl": self.container_url})
 
-    def _expiry(self, days: int) -> storage.ManagementPolicyRuleArgs:
-        return storage.ManagementPolicyRuleArgs(
-            name=f"delete-after-{days}-days",
-            enabled=True,
-            type=storage.RuleType.LIFECYCLE,
-            definition=storage.ManagementPolicyDefinitionArgs(
-                filters=storage.ManagementPolicyFilterArgs(
-                    blob_types=["blockBlob"], prefix_match=[f"{CONTAINER}/backups/", f"{CONTAINER}/binlog/"]
-                ),
-                actions=storage.ManagementPolicyActionArgs(
-                    base_blob=storage.ManagementPolicyBaseBlobArgs(
-                        delete=storage.DateAfterModificationArgs(days_after_modification_greater_than=days)
-                    ),
-                    version=storage.ManagementPolicyVersionArgs(
-                        delete=storage.DateAfterCreationArgs(days_after_creation_greater_than=days)
-                    ),
-                ),
-            ),
-        )
+
+def _lifecycle(days: int) -> list[storage.ManagementPolicyRuleArgs]:
+    """Backups go when they are old; of all else only what was written over."""
+    versions = storage.ManagementPolicyVersionArgs(
+        delete=storage.DateAfterCreationArgs(days_after_creation_greater_than=days)
+    )
+    old = storage.ManagementPolicyBaseBlobArgs(
+        delete=storage.DateAfterModificationArgs(days_after_modification_greater_than=days)
+    )
+    return [
+        _rule(
+            f"delete-after-{days}-days",
+            [f"{BACKUPS}/backups/", f"{BACKUPS}/binlog/"],
+            storage.ManagementPolicyActionArgs(base_blob=old, version=versions),
+        ),
+        _rule(
+            f"versions-after-{days}-days",
+            [f"{BACKUPS}/", f"{STATE}/"],
+            storage.ManagementPolicyActionArgs(version=versions),
+        ),
+    ]
+
+
+def _rule(
+    name: str, prefixes: list[str], actions: storage.ManagementPolicyActionArgs
+) -> storage.ManagementPolicyRuleArgs:
+    return storage.ManagementPolicyRuleArgs(
+        name=name,
+        enabled=True,
+        type=storage.RuleType.LIFECYCLE,
+        definition=storage.ManagementPolicyDefinitionArgs(
+            filters=storage.ManagementPolicyFilterArgs(blob_types=["blockBlob"], prefix_match=prefixes),
+            actions=actions,
+        ),
+    )

@@ -24,7 +24,7 @@ EKS = "eks:index:Cluster"
 PACKAGES = {"aws": "pulumi:providers:aws", "azure-native": "pulumi:providers:azure-native"}
 STANDBY = {
     "backupContainerUrl": "https://bloberry01.blob.core.windows.net/mysql-backups",
-    "staticSiteHost": "bloberry01.z12.web.core.windows.net",
+    "staticSiteHost": "bloberry01web.z12.web.core.windows.net",
 }
 
 
@@ -145,6 +145,8 @@ class Cloud(mocks.Mocks):
             "Server": "serverName",
             "ContainerGroup": "containerGroupName",
             "ManagedCluster": "resourceName",
+            "BlobContainer": "containerName",
+            "UserAssignedIdentity": "resourceName",
         }
         if kind in own_name:
             found["name"] = args.inputs[own_name[kind]]
@@ -153,12 +155,16 @@ class Cloud(mocks.Mocks):
             "RandomPassword": {"result": {**SECRET, "value": f"canary-{name}"}},
             "StorageAccount": {
                 "primaryEndpoints": {
-                    "blob": "https://bloberry01.blob.core.windows.net/",
-                    "web": "https://bloberry01.z12.web.core.windows.net/",
+                    "blob": f"https://{found.get('name')}.blob.core.windows.net/",
+                    "web": f"https://{found.get('name')}.z12.web.core.windows.net/",
                 }
             },
             "StorageAccountStaticWebsite": {"containerName": "$web"},
-            "UserAssignedIdentity": {"principalId": "principal", "clientId": "client"},
+            "UserAssignedIdentity": {
+                "principalId": f"{name}-principal",
+                "clientId": f"{name}-client",
+                "tenantId": "tenant",
+            },
             "ManagedCluster": {"identity": {"type": "SystemAssigned", "principalId": "aks", "tenantId": "t"}},
             "Server": {"fullyQualifiedDomainName": "mysql-dr-blue.private.mysql.database.azure.com"},
             "PublicIPAddress": {"dnsSettings": {"fqdn": "planb-blue.h4sh.koreacentral.cloudapp.azure.com"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -11,11 +12,15 @@ import pulumi
 import pulumi_azure_native as azure
 import pytest
 
+from components.azure.backup_writer import BackupWriter, BackupWriterArgs
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.database import Database, DatabaseArgs
 from components.azure.gateway import Gateway, GatewayArgs
 from components.azure.network import Network, NetworkArgs
+from components.azure.page import MaintenancePage, MaintenancePageArgs
+from components.azure.roles import Roles, RolesArgs
 from components.azure.storage import Storage, StorageArgs
+from components.azure.watch import BackupWatch, BackupWatchArgs
 
 from .conftest import KUBECONFIG, Made, Recorded, Run
 
@@ -139,6 +144,14 @@ class TestNetwork:
             "snet-db": "Microsoft.DBforMySQL/flexibleServers",
             "snet-restore": "Microsoft.ContainerInstance/containerGroups",
         }
+
+    def test_nothing_calls_out_and_blobs_are_reached_all_the_same(self, network: Recorded) -> None:
+        subnets = network.all("Subnet")
+        assert {item["defaultOutboundAccess"] for item in subnets} == {False}
+        assert {item.ignored for item in subnets} == {("defaultOutboundAccess",)}  # Azure sets it once
+        reaching = {item["subnetName"] for item in subnets if "serviceEndpoints" in item.inputs}
+        assert reaching == {"snet-restore", "snet-web", "snet-was"}
+        assert not network.all("NatGateway") and not network.all("PublicIPAddress")
 
     def test_subnets_are_made_one_after_the_other(self, network: Recorded) -> None:
         by_urn = {item.urn: item["subnetName"] for item in network.all("Subnet")}
@@ -269,30 +282,154 @@ def test_database(run: Run, preview: bool, available: bool, sku: dict[str, str],
         assert order[order.index(name) - 1] in waited
 
 
-def test_storage(run: Run, preview: bool) -> None:
-    args = StorageArgs(
-        account="bloberry01",
-        resource_group="rg-blue",
-        location="koreacentral",
-        retention_days=30,
-        site=ROOT / "site",
-        protect=True,
-    )
-    recorded = run(in_stack(lambda opts: Storage("storage", args, opts)), preview=preview)
+def storage(run: Run, *, preview: bool = False, **more: Any) -> Recorded:
+    given: dict[str, Any] = {"shared_key": False, "immutable": True, "protect": True, "retention_days": 30}
+    place = {key: BASE[key] for key in ("resource_group", "location")}
+    args = StorageArgs(account="bloberry01", **place, **{**given, **more})
+    return run(in_stack(lambda opts: Storage("storage", args, opts)), preview=preview)
+
+
+def test_the_account_of_backups_is_closed(run: Run, preview: bool) -> None:
+    recorded = storage(run, preview=preview)
     account = recorded.one("StorageAccount")
     assert account["allowBlobPublicAccess"] is False and account["allowSharedKeyAccess"] is False
     assert account["enableHttpsTrafficOnly"] is True and account["minimumTlsVersion"] == "TLS1_2"
-    assert recorded.one("BlobContainer")["publicAccess"] == "None"
-    (rule,) = recorded.one("ManagementPolicy")["policy"]["rules"]
-    assert rule["definition"]["filters"]["prefixMatch"] == [
+    assert {item["publicAccess"] for item in recorded.all("BlobContainer")} == {"None"}
+    assert not recorded.all("StorageAccountStaticWebsite") and not recorded.all("Blob")
+
+
+def test_what_was_stored_stays(run: Run, preview: bool) -> None:
+    recorded = storage(run, preview=preview, retention_days=45)
+    kept = recorded.one("BlobServiceProperties")
+    assert kept["isVersioningEnabled"] is True
+    for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+        assert kept[policy] == {"enabled": True, "days": 7}
+    worm = recorded.one("BlobContainerImmutabilityPolicy")
+    assert worm["immutabilityPeriodSinceCreationInDays"] == 45
+    assert worm["allowProtectedAppendWrites"] is True  # the journal grows
+    container = recorded.one("BlobContainer", "storage-backups")
+    assert kept.urn in container.after, "Azure wants versions before their immutability"
+    expiry, versions = recorded.one("ManagementPolicy")["policy"]["rules"]
+    assert expiry["definition"]["filters"]["prefixMatch"] == [
         "mysql-backups/backups/",
         "mysql-backups/binlog/",
     ]
-    days = rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
-    assert days == 30
+    actions = expiry["definition"]["actions"]
+    assert actions["baseBlob"]["delete"]["daysAfterModificationGreaterThan"] == 45
+    assert actions["version"]["delete"]["daysAfterCreationGreaterThan"] == 45
+    # Of the journal and of the state only what was written over goes.
+    assert versions["definition"]["filters"]["prefixMatch"] == ["mysql-backups/", "pulumi-state/"]
+    assert versions["definition"]["actions"] == {"version": {"delete": {"daysAfterCreationGreaterThan": 45}}}
+
+
+def test_the_page_has_an_account_of_its_own(run: Run, preview: bool) -> None:
+    place = {key: BASE[key] for key in ("resource_group", "location")}
+    args = MaintenancePageArgs(account="bloberry01web", site=ROOT / "site", protect=True, **place)
+    recorded = run(in_stack(lambda opts: MaintenancePage("page", args, opts)), preview=preview)
+    account = recorded.one("StorageAccount")
+    assert account["accountName"] == "bloberry01web" and account["allowBlobPublicAccess"] is False
+    assert account["allowSharedKeyAccess"] is False and account["minimumTlsVersion"] == "TLS1_2"
     pages = {item["blobName"]: item for item in recorded.all("Blob")}
     website = recorded.one("StorageAccountStaticWebsite")
     assert {website["indexDocument"], website["error404Document"], "maintenance/index.html"} == pages.keys()
     for name, item in pages.items():
         assert item["source"].text == (ROOT / "site" / name).read_text(encoding="utf-8")
         assert item["contentType"] == "text/html; charset=utf-8"
+
+
+def test_the_writers_role_deletes_nothing(run: Run, preview: bool) -> None:
+    args = RolesArgs(project="blue", group_id="/subscriptions/s/resourceGroups/rg-blue")
+    recorded = run(in_stack(lambda opts: Roles("roles", args, opts)), preview=preview)
+    for role in recorded.all("RoleDefinition"):
+        assert role["assignableScopes"] == ["/subscriptions/s/resourceGroups/rg-blue"] == [role["scope"]]
+        (allowed,) = role["permissions"]
+        given = [*allowed.get("actions", []), *allowed.get("dataActions", [])]
+        assert given and not any("delete" in action.lower() or action == "*" for action in given)
+        assert not any("SuperUser" in action or action.endswith("/*") for action in given)
+    writer = recorded.one("RoleDefinition", "roles-backup-writer")["permissions"][0]
+    assert {action.rpartition("/blobs/")[2] for action in writer["dataActions"]} == {
+        "read",
+        "add/action",
+        "write",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "allowed"),
+    [
+        ("write", "backups/backup-1.sql.zst", True),
+        ("add/action", "binlog/7/bin.000001.0-9.zst", True),
+        ("write", "locks/backups.json", True),
+        ("write", "diverged/3/backup-1.sql.zst", True),
+        ("write", "control/active.json", False),
+        ("add/action", "journal/failover-000009.jsonl", False),
+        ("write", "jobs/7/progress.json", False),
+        ("write", "backups.sql", False),
+        ("read", "control/active.json", True),
+    ],
+)
+def test_where_aws_writes(run: Run, action: str, path: str, allowed: bool) -> None:
+    args = BackupWriterArgs(container_id="c", role_id="r", issuer=None, account=None, **BASE)
+    recorded = run(in_stack(lambda opts: BackupWriter("w", args, opts)))
+    assignment = recorded.one("RoleAssignment")
+    assert (assignment["scope"], assignment["conditionVersion"]) == ("c", "2.0")
+    assert holds(assignment["condition"], action, path) is allowed
+
+
+def holds(condition: str, action: str, path: str) -> bool:
+    """The condition as Azure reads it, with ActionMatches and StringStartsWith only."""
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    text = re.sub(r"ActionMatches\{'([^']+)'\}", lambda m: str(m[1] == f"{blobs}/{action}"), condition)
+    text = re.sub(
+        r"@Resource\[([^\]]+)\] StringStartsWith '([^']+)'",
+        lambda m: str(m[1] == f"{blobs}:path" and path.startswith(m[2])),
+        text,
+    )
+    assert re.fullmatch(r"(True|False|AND|OR|[!() ])+", text), text
+    words = text.replace("!", " not ").replace("AND", "and").replace("OR", "or")
+    return bool(eval(words))
+
+
+WATCH: dict[str, Any] = {"account_id": "a", "account": "bloberry01", "container": "mysql-backups"}
+
+
+def watch(run: Run, **more: Any) -> Recorded:
+    args = BackupWatchArgs(**{**WATCH, **BASE, "silence_s": 600, "email": None, "webhook": None, **more})
+    return run(in_stack(lambda opts: BackupWatch("watch", args, opts)))
+
+
+def test_the_alarm_asks_for_what_is_not_there(run: Run) -> None:
+    recorded = watch(run)
+    setting = recorded.one("DiagnosticSetting")
+    assert setting["resourceUri"] == "a/blobServices/default"
+    assert {log["category"] for log in setting["logs"]} == {"StorageWrite", "StorageDelete"}
+    rule = recorded.one("ScheduledQueryRule")
+    (condition,) = rule["criteria"]["allOf"]
+    # One row when nothing new came, none otherwise: absence cannot be asked of a metric that is silent too.
+    assert (condition["timeAggregation"], condition["operator"], condition["threshold"]) == (
+        "Count",
+        "GreaterThan",
+        0,
+    )
+    lines = condition["query"].splitlines()
+    assert lines[0] == "StorageBlobLogs" and lines[-1] == "| where isnull(newest) or newest < ago(600s)"
+    assert "'/bloberry01/mysql-backups/backups/'" in lines[2] and "/binlog/'" in lines[2]
+    assert "journal" not in condition["query"] and "jobs" not in condition["query"]
+    assert rule["enabled"] is True and rule["evaluationFrequency"] == "PT5M"
+    assert "actions" not in rule.inputs and not recorded.all("ActionGroup")
+
+
+@pytest.mark.parametrize(
+    ("silence", "window"), [(600, "PT1H"), (3600, "PT6H"), (21_600, "P1D"), (90_000, "P2D")]
+)
+def test_the_question_looks_back_far_enough(run: Run, silence: int, window: str) -> None:
+    assert watch(run, silence_s=silence).one("ScheduledQueryRule")["windowSize"] == window
+
+
+def test_who_is_told(run: Run) -> None:
+    recorded = watch(run, email="oncall@example.com", webhook="https://hooks.example.com/x")
+    told = recorded.one("ActionGroup")
+    assert told["emailReceivers"][0]["emailAddress"] == "oncall@example.com"
+    assert told["webhookReceivers"][0]["serviceUri"] == "https://hooks.example.com/x"
+    assert len(told["groupShortName"]) <= 12
+    assert recorded.one("ScheduledQueryRule")["actions"]["actionGroups"] == ["watch-told-id"]

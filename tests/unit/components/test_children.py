@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from stacks import dr, prod
@@ -35,7 +37,12 @@ COMPONENTS = {
     },
     "dr": {
         "planb:azure:Network": {"vnetId", "subnetIds"},
-        "planb:azure:Storage": {"containerUrl", "siteUrl"},
+        "planb:azure:Storage": {"containerUrl"},
+        "planb:azure:MaintenancePage": {"url"},
+        "planb:azure:Roles": {"backupWriter", "mysqlAdmin"},
+        "planb:azure:Grants": set(),
+        "planb:azure:BackupWriter": {"clientId", "tenantId"},
+        "planb:azure:BackupWatch": {"workspaceId", "alarmId"},
         "planb:azure:JobIdentity": {"id", "clientId"},
         "planb:azure:Database": {"host"},
         "planb:azure:Gateway": {"host"},
@@ -85,12 +92,16 @@ UNTAGGED = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "azure-native:authorization:RoleAssignment",
+    "azure-native:authorization:RoleDefinition",
+    "azure-native:managedidentity:FederatedIdentityCredential",
+    "azure-native:monitor:DiagnosticSetting",
     "azure-native:containerservice:AgentPool",
     "azure-native:dbformysql:Configuration",
     "azure-native:dbformysql:Database",
     "azure-native:network:Subnet",
     "azure-native:storage:Blob",
     "azure-native:storage:BlobContainer",
+    "azure-native:storage:BlobContainerImmutabilityPolicy",
     "azure-native:storage:BlobServiceProperties",
     "azure-native:storage:ManagementPolicy",
     "azure-native:storage:StorageAccountStaticWebsite",
@@ -104,6 +115,10 @@ def whole(run: Run, stack: str, *, preview: bool = False) -> Recorded:
     if (stack, preview) in RUNS:
         return RUNS[stack, preview]
     more = {"tier": "full", "restoreJob": "restore", "restoreBackup": "b", "restoreRun": "r1"}
+    groups = ("ownerGroup", "aksOperatorGroup", "mysqlAdminGroup", "backupReaderGroup")
+    more |= dict.fromkeys(groups, "00000000-0000-4000-8000-0000000d0001")
+    more |= {"awsIssuer": "https://0a1b2c3d-0000-4000-8000-000000000000.tokens.sts.global.api.aws"}
+    more |= {"awsAccountId": "123456789012", "alarmWebhook": "https://hooks.example.com/canary"}
     settings = Settings.model_validate({"site": stack, "project": "green", **(more if stack == "dr" else {})})
     deploy = dr.deploy if stack == "dr" else prod.deploy
     RUNS[stack, preview] = run(lambda: deploy(settings), preview=preview, stack=stack)
@@ -194,23 +209,30 @@ def test_names_on_aws(run: Run) -> None:
 def test_names_on_azure(run: Run) -> None:
     recorded = whole(run, "dr")
     names = {
-        ("ResourceGroup", "resourceGroupName"): "rg-green",
-        ("VirtualNetwork", "virtualNetworkName"): "vnet-green",
-        ("StorageAccount", "accountName"): "bloberry01",
-        ("BlobContainer", "containerName"): "mysql-backups",
-        ("UserAssignedIdentity", "resourceName"): "id-restore-green",
-        ("Server", "serverName"): "mysql-dr-green",
-        ("PublicIPAddress", "publicIpAddressName"): "pip-appgw-green",
-        ("ApplicationGateway", "applicationGatewayName"): "agw-green",
-        ("ManagedCluster", "resourceName"): "aks-dr-green",
-        ("AgentPool", "agentPoolName"): "was",
-        ("ContainerGroup", "containerGroupName"): "ci-restore-green-r1",
+        ("ResourceGroup", "resourceGroupName"): {"rg-green"},
+        ("VirtualNetwork", "virtualNetworkName"): {"vnet-green"},
+        ("StorageAccount", "accountName"): {"bloberry01", "bloberry01web"},
+        ("BlobContainer", "containerName"): {"mysql-backups", "pulumi-state"},
+        ("UserAssignedIdentity", "resourceName"): {"id-restore-green", "id-backup-green"},
+        ("RoleDefinition", "roleName"): {"PlanB green backup-writer", "PlanB green mysql-admin"},
+        ("Workspace", "workspaceName"): {"log-green"},
+        ("ScheduledQueryRule", "ruleName"): {"backup-missing-green"},
+        ("ActionGroup", "actionGroupName"): {"ag-green"},
+        ("Server", "serverName"): {"mysql-dr-green"},
+        ("PublicIPAddress", "publicIpAddressName"): {"pip-appgw-green"},
+        ("ApplicationGateway", "applicationGatewayName"): {"agw-green"},
+        ("ManagedCluster", "resourceName"): {"aks-dr-green"},
+        ("AgentPool", "agentPoolName"): {"was"},
+        ("ContainerGroup", "containerGroupName"): {"ci-restore-green-r1"},
     }
-    for (kind, key), name in names.items():
-        assert recorded.one(kind)[key] == name
+    for (kind, key), expected in names.items():
+        assert {item[key] for item in recorded.all(kind)} == expected
     for item in recorded.made:
         if item.package == "azure-native" and "resourceGroupName" in item.inputs:
             assert item["resourceGroupName"] == "rg-green", item.name
+    for kind, key in (("RoleAssignment", "roleAssignmentName"), ("RoleDefinition", "roleDefinitionId")):
+        own = [item[key] for item in recorded.all(kind)]
+        assert len(set(own)) == len(own) and all(str(uuid.UUID(name)) == name for name in own)
 
 
 @pytest.mark.parametrize("stack", ["prod", "dr"])

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pulumi import StringAsset
 
+from components.azure.roles import AKS_USER, AKS_WRITER, BLOB_CONTRIBUTOR, BLOB_READER, OWNER
 from stacks import dr, tiers
 from stacks.settings import Settings, Tier
+from stacks.standby import Standby
 
 from .conftest import Recorded, Run
 
@@ -22,11 +24,16 @@ PILOT_LIGHT = {
     "azure-native:storage:StorageAccount",
     "azure-native:storage:BlobServiceProperties",
     "azure-native:storage:BlobContainer",
+    "azure-native:storage:BlobContainerImmutabilityPolicy",
     "azure-native:storage:ManagementPolicy",
     "azure-native:storage:StorageAccountStaticWebsite",
     "azure-native:storage:Blob",
     "azure-native:managedidentity:UserAssignedIdentity",
     "azure-native:authorization:RoleAssignment",
+    "azure-native:authorization:RoleDefinition",
+    "azure-native:operationalinsights:Workspace",
+    "azure-native:monitor:DiagnosticSetting",
+    "azure-native:monitor:ScheduledQueryRule",
 }
 DATABASE = {
     "azure-native:dbformysql:Server",
@@ -80,7 +87,7 @@ def test_what_each_tier_has(run: Run, preview: bool) -> None:
 def test_the_table_names_every_part_once_and_each_is_wired() -> None:
     keys = [part.key for part in tiers.parts(Tier.WARM_STANDBY)]
     assert len(set(keys)) == len(keys)
-    wired = {name for name, value in vars(dr.Standby).items() if isinstance(value, cached_property)}
+    wired = {name for name, value in vars(Standby).items() if isinstance(value, cached_property)}
     assert set(keys) == wired - {"_common", "app_password"}
     assert list(tiers.STAGES) == list(Tier)
 
@@ -89,7 +96,8 @@ def test_the_table_names_every_part_once_and_each_is_wired() -> None:
 def test_a_tier_makes_the_components_of_its_rows_and_no_other(run: Run, tier: Tier) -> None:
     """A part that a lower one asked for would come with it, whatever the table says."""
     made = [item for item in deploy(run, tier).made if item.package == "planb" or item.type == GROUP]
-    empty = {"restore_job"}  # there is one while a run asks for it
+    # There is a job while a run asks for it, and rights where a group is set.
+    empty = {"restore_job", "owner_grants", "reader_grants", "mysql_grants", "aks_grants"}
     assert len(made) == len({part.key for part in tiers.parts(tier)} - empty)
 
 
@@ -134,10 +142,13 @@ def test_outputs_by_tier(run: Run) -> None:
         "resourceGroup": "rg-blue",
         "storageAccount": "bloberry01",
         "backupContainerUrl": "https://bloberry01.blob.core.windows.net/mysql-backups",
-        "staticSiteUrl": "https://bloberry01.z12.web.core.windows.net/",
-        "staticSiteHost": "bloberry01.z12.web.core.windows.net",
+        "staticSiteUrl": "https://bloberry01web.z12.web.core.windows.net/",
+        "staticSiteHost": "bloberry01web.z12.web.core.windows.net",
     }
-    nothing = dict.fromkeys(dr.OUTPUTS)
+    nothing = dict.fromkeys(dr.OUTPUTS) | {
+        "tenantId": "tenant",
+        "backupWriterClientId": "backup-writer-identity-client",
+    }
     database = {
         "databaseHost": "mysql-dr-blue.private.mysql.database.azure.com",
         "databaseName": "petclinic",
@@ -211,5 +222,81 @@ def test_a_backup_job_names_no_backup_to_load(run: Run) -> None:
 def test_data_is_protected_as_asked(run: Run, protect: bool) -> None:
     recorded = deploy(run, Tier.FULL, protectData=protect)
     kept = {item.name for item in recorded.made if item.protect}
-    assert kept == ({"storage-account", "storage-backups"} if protect else set())
-    assert {item.name for item in recorded.made if item.retain} == kept
+    assert kept == (
+        {"storage-account", "storage-backups", "storage-state", "page-account"} if protect else set()
+    )
+    assert {item.name for item in recorded.made if item.retain} == kept | (
+        {"storage-worm"} if protect else set()
+    )
+
+
+@pytest.mark.parametrize(("protect", "asked"), [(True, True), (True, False), (False, True)])
+def test_backups_are_immutable_where_they_are_protected(run: Run, protect: bool, asked: bool) -> None:
+    recorded = deploy(run, Tier.PILOT_LIGHT, protectData=protect, immutableBackups=asked)
+    container = recorded.one("BlobContainer", "storage-backups")
+    immutable = protect and asked
+    assert container.inputs.get("immutableStorageWithVersioning") == (
+        {"enabled": True} if immutable else None
+    )
+    assert len(recorded.all("BlobContainerImmutabilityPolicy")) == immutable
+
+
+AWS = {"awsIssuer": "https://0a1b2c3d-0000-4000-8000-000000000000.tokens.sts.global.api.aws"}
+AWS |= {"awsAccountId": "123456789012"}
+
+
+def test_whom_the_backup_writer_trusts(run: Run) -> None:
+    nobody, trusting = (deploy(run, Tier.PILOT_LIGHT, **more) for more in ({}, AWS))
+    assert not nobody.all("FederatedIdentityCredential") and nobody.exports["backupWriterTrusts"] is None
+    found = trusting.all("FederatedIdentityCredential")
+    subjects = [f"arn:aws:iam::123456789012:role/blue-{role}" for role in ("backup", "db-admin")]
+    assert [item["subject"] for item in found] == subjects
+    assert trusting.exports["backupWriterTrusts"] == ", ".join(subjects)
+    for item in found:
+        assert (item["issuer"], item["audiences"]) == (AWS["awsIssuer"], ["api://AzureADTokenExchange"])
+        assert item["resourceName"] == "id-backup-blue"
+    assert found[0].urn in found[1].after  # two writes at once are refused
+
+
+def test_with_tokens_there_is_no_identity_and_the_account_takes_them(run: Run) -> None:
+    federated, tokens = (deploy(run, Tier.PILOT_LIGHT, azureAuth=way, **AWS) for way in ("federated", "sas"))
+    assert not tokens.all("planb:azure:BackupWriter")
+    assert [tokens.exports[key] for key in ("tenantId", "backupWriterClientId", "backupWriterTrusts")] == [
+        None
+    ] * 3
+    account, closed = (r.one("StorageAccount", "storage-account") for r in (tokens, federated))
+    assert account["allowSharedKeyAccess"] is True and closed["allowSharedKeyAccess"] is False
+    assert account["sasPolicy"] == {"expirationAction": "Block", "sasExpirationPeriod": "01.00:00:00"}
+    assert "sasPolicy" not in closed.inputs
+    assert tokens.one("StorageAccount", "page-account")["allowSharedKeyAccess"] is False
+
+
+GROUPS = {
+    f"{who}Group": f"00000000-0000-4000-8000-0000000d000{number}"
+    for number, who in enumerate(("owner", "aksOperator", "mysqlAdmin", "backupReader"), 1)
+}
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_each_group_gets_its_rights_on_its_own_things(run: Run, tier: Tier) -> None:
+    """(group, scope, role) of every assignment to people; nothing at the subscription."""
+    recorded = deploy(run, tier, **GROUPS)
+    definitions = "/providers/Microsoft.Authorization/roleDefinitions/"
+    found = {
+        (item["principalId"][-1], item["scope"], item["roleDefinitionId"].rpartition(definitions)[2])
+        for item in recorded.all("RoleAssignment")
+        if item["principalType"] == "Group"
+    }
+    state = "storage-account-id/blobServices/default/containers/pulumi-state"
+    expected = {("1", "group-id", OWNER)}
+    expected |= {("1", scope, BLOB_CONTRIBUTOR) for scope in ("storage-backups-id", state, "page-account-id")}
+    expected |= {("4", "storage-backups-id", BLOB_READER)}
+    if tier.has(Tier.EMERGENCY):
+        expected |= {("3", "database-mysql-id", "roles-mysql-admin-id")}
+    if tier.has(Tier.FULL):
+        expected |= {("2", "cluster-aks-id", role) for role in (AKS_USER, AKS_WRITER)}
+    assert found == expected
+    scopes = {item["scope"] for item in recorded.all("RoleAssignment")}
+    assert not any(
+        scope.startswith("/subscriptions/") and "/resourceGroups/" not in scope for scope in scopes
+    )

@@ -94,6 +94,14 @@ WRONG = [
     ("alarmEmail", "oncall", ["e-mail address"]),
     ("alarmWebhook", "http://hooks.example.com/x", ["https://"]),
     ("azureAuth", "key", ["'federated'", "'sas'"]),
+    ("siteAccount", "Site", ["3 to 24 lower-case letters and digits"]),
+    ("immutableBackups", "maybe", ["boolean"]),
+    ("awsIssuer", "https://example.com", ["awsTokenIssuer"]),
+    ("awsAccountId", "12345678901", ["12 digits"]),
+    ("ownerGroup", "owners", ["object id of an Entra group"]),
+    ("aksOperatorGroup", "operators", ["object id of an Entra group"]),
+    ("mysqlAdminGroup", "admins", ["object id of an Entra group"]),
+    ("backupReaderGroup", "readers", ["object id of an Entra group"]),
     ("backupHostArchitecture", "arm", ["'x86_64'", "'arm64'"]),
 ]
 
@@ -103,6 +111,8 @@ TOGETHER = [
     ({"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/" + "0" * 36}, "planb:domain"),
     ({"slackTeamId": "T0123ABCD"}, "planb:slackChannelId"),
     ({"slackChannelId": "C0123ABCD"}, "planb:slackTeamId"),
+    ({"awsAccountId": "123456789012"}, "planb:awsIssuer"),
+    ({"siteAccount": "bloberry01"}, "planb:storageAccount"),
 ]
 
 
