@@ -147,7 +147,7 @@ class JobSettings(BaseModel):
             if env.get(f"PLANB_{name.upper()}")
         }
         settings = validated(cls, raw, "environment", lambda key: f"PLANB_{key.upper()}")
-        needed = {"restore": ("backup", "app_password"), "backup": (), "unlock": ()}[settings.job]
+        needed = {"restore": ("backup", "app_password"), "follow": ("app_password",)}.get(settings.job, ())
         for name in needed:
             if name not in raw:
                 raise ConfigurationError(f"PLANB_{name.upper()} is not set", where=f"job {settings.job}")

@@ -52,6 +52,13 @@ def test_a_backup_job_needs_no_backup_name() -> None:
     assert JobSettings.from_env(env | {"PLANB_JOB": "backup"}).job == "backup"
 
 
+def test_a_feeder_makes_the_application_s_account_and_so_needs_its_password() -> None:
+    env = {key: value for key, value in ENV.items() if key != "PLANB_BACKUP"} | {"PLANB_JOB": "follow"}
+    assert JobSettings.from_env(env).job == "follow"
+    with pytest.raises(ConfigurationError, match="PLANB_APP_PASSWORD"):
+        JobSettings.from_env({key: value for key, value in env.items() if key != "PLANB_APP_PASSWORD"})
+
+
 CONFIG = {
     "container_url": "https://x.blob.core.windows.net/mysql-backups",
     "region": "ap-northeast-2",
