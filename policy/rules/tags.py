@@ -22,6 +22,7 @@ UNTAGGED = {
     "azure-native:dbformysql:Database",
     "azure-native:dbformysql:FirewallRule",
     "azure-native:managedidentity:FederatedIdentityCredential",
+    "azure-native:monitor:DiagnosticSetting",
     "azure-native:network:SecurityRule",
     "azure-native:network:Subnet",
     "azure-native:network:VirtualNetworkPeering",

@@ -132,14 +132,14 @@ def workspace(bill: Bill, it: Resource) -> Iterator[Line]:
     gigabytes = (found.writes + found.binlog_writes) * LOG_KB / 1e6
     over = max(0.0, gigabytes - LOGS_FREE_GB)
     yield bill.line(
-        it, "around", f"logs of storage, {gigabytes:.1f} GB less 5 free", over, "azure.logs.ingest"
+        it, "watch", f"logs of storage, {gigabytes:.1f} GB less 5 free", over, "azure.logs.ingest"
     )
 
 
 @priced("azure-native:monitor:ScheduledQueryRule")
 def log_alarm(bill: Bill, it: Resource) -> Iterator[Line]:
     every = str(it.get("evaluationFrequency"))
-    yield bill.line(it, "around", f"alarm on logs, every {every}", 1, f"azure.alarm.log.{every}")
+    yield bill.line(it, "watch", f"alarm on logs, every {every}", 1, f"azure.alarm.log.{every}")
 
 
 @priced("azure-native:containerinstance:ContainerGroup")

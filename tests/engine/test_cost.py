@@ -23,7 +23,9 @@ def test_both_stacks_are_priced_to_the_last_resource(deployed: Site) -> None:
     assert [table["key"] for table in dr["tables"]] == ["standby"], "a pilot light"
     assert found["standby_within_budget"] is True and found["activated_hour_usd"] is None
     # Production's own output says how often it backs up; the standby's policy says how long they are kept.
-    kept = next(line for line in dr["tables"][0]["rows"][-1]["lines"] if line["label"].startswith("Blob for"))
+    standby = {row["key"]: row for row in dr["tables"][0]["rows"]}
+    assert standby["watch"]["month_usd"] == pytest.approx(1.5)
+    kept = next(line for line in standby["storage"]["lines"] if line["label"].startswith("Blob for"))
     assert kept["label"] == f"Blob for {(30 + 7) * 288:,} backups"
 
 
