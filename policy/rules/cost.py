@@ -10,10 +10,12 @@ STACK = "pulumi:pulumi:Stack"
 LIMIT_USD = 10.0
 HOURS = 730
 # What `planb cost` knows exactly, rounded up: backups of 30 days at the drill's size, Hot LRS, with their operations.
-STORAGE_USD = 5.0
+# The account that holds them is told from others by the policy that deletes old ones.
+BACKUPS_USD = 5.0
 # Azure Retail Prices, Korea Central, USD, 2026-11 (CLOUD_FACTS A13): the smallest that each type can cost in a month.
 MONTHLY_USD: dict[str, float] = {
-    "azure-native:storage:StorageAccount": STORAGE_USD,
+    "azure-native:storage:ManagementPolicy": BACKUPS_USD,
+    "azure-native:storage:StorageAccount": 0.10,  # reads of a page, say
     "azure-native:privatedns:PrivateZone": 0.50,
     "azure-native:dns:Zone": 0.50,
     "azure-native:keyvault:Vault": 0.03,
@@ -62,7 +64,6 @@ FREE = {
     "azure-native:storage:BlobContainer",
     "azure-native:storage:BlobContainerImmutabilityPolicy",
     "azure-native:storage:BlobServiceProperties",
-    "azure-native:storage:ManagementPolicy",
     "azure-native:storage:StorageAccountStaticWebsite",
 }
 

@@ -16,17 +16,25 @@ from tests.unit.policy.examples.parts import (
     of,
 )
 
+LIFECYCLE = "azure-native:storage:ManagementPolicy"
+
 COST: dict[str, Examples] = {
     "standby-costs-at-most-10-dollars": Examples(
         good=[
-            [LIGHT, of(ACCOUNT, **BLOBS), of("azure-native:privatedns:PrivateZone"), of(NSG)],
+            [
+                LIGHT,
+                *[of(ACCOUNT, **BLOBS)] * 2,
+                of(LIFECYCLE),
+                of("azure-native:privatedns:PrivateZone"),
+                of(NSG),
+            ],
             [of(STACK, tier="full"), of(GATEWAY, **GATEWAY_OK), of(MYSQL, **AZURE_MYSQL)],
             [of(STACK, edgeUrl="x"), of(GATEWAY, **GATEWAY_OK)],
         ],
         bad=[
             [LIGHT, of(GATEWAY, **GATEWAY_OK)],
             [LIGHT, of(MYSQL, **AZURE_MYSQL)],
-            [LIGHT, of(ACCOUNT), *[of("azure-native:network:PublicIPAddress")] * 2],
+            [LIGHT, of(ACCOUNT), of(LIFECYCLE), *[of("azure-native:network:PublicIPAddress")] * 2],
             [LIGHT, of("azure-native:quantum:Workspace")],
         ],
     ),
