@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runbook import cli_backup, cli_cost, cli_edge, cli_reachability, cli_sim, failures
+from runbook import cli_backup, cli_cost, cli_edge, cli_preflight, cli_reachability, cli_sim, failures
 from runbook.cli_common import AsJson, DryRun, Latency, Speed, Yes, confirm, engine, interruptible, moment
 from runbook.errors import ExitCode, PlanBError, Stopped, UsageError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(cli_sim.app, name="sim")
 app.add_typer(cli_edge.app, name="edge")
 app.add_typer(cli_backup.app, name="backup")
+app.command()(cli_preflight.preflight)
 app.command()(cli_cost.cost)
 app.command()(cli_reachability.reachability)
 

@@ -18,6 +18,8 @@ from runbook.errors import PlanBError, Refused, UsageError
 
 MODES = ("aws", "azure", "maintenance")
 NO_HOST = "none"
+NEVER = "KVPREFLIGHTNEVER"
+"""An ETag that no store has."""
 GATEWAY = re.compile(r"(https://)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
 
@@ -105,6 +107,25 @@ class EdgeSwitch:
                 ) from None
             raise self._unreachable(error) from None
         return EdgeState(mode, host, epoch, str(answer["ETag"]))
+
+    def may_write(self) -> str:
+        """ "" if a write would be taken, else the code with which it is refused. Writes nothing: its ETag fits no state.
+
+        Who may not write is told so before anybody looks at the ETag; who may is told of the conflict.
+        """
+        try:
+            self._client.update_keys(KvsARN=self._arn, IfMatch=NEVER, Puts=[{"Key": "epoch", "Value": "0"}])
+        except ClientError as error:
+            code = str(error.response["Error"].get("Code", ""))
+            return code if "AccessDenied" in code else ""
+        except BotoCoreError as error:
+            raise self._unreachable(error) from None
+        raise PlanBError(
+            "it took a write on a state that it never had",
+            resource="edge",
+            meaning="its epoch is now 0; nothing guards the switch any more",
+            next_step="planb edge show; set the key epoch to the one in the newest journal",
+        )
 
     def _unreachable(self, error: Exception) -> PlanBError:
         return PlanBError(

@@ -78,9 +78,44 @@ class Engine:
 
     def resources(self, stack: str) -> list[dict[str, Any]]:
         """The resources in the stack's state, secrets encrypted."""
+        return list(self.deployment(stack).get("resources") or [])
+
+    def deployment(self, stack: str) -> dict[str, Any]:
+        """The stack's state: its resources, what is pending, how its secrets are encrypted."""
         with self._mapped(stack):
-            deployment: Any = self._stack(stack).export_stack().deployment
-            return list(deployment.get("resources") or [])
+            return dict(self._stack(stack).export_stack().deployment or {})
+
+    def backend(self) -> str:
+        """Where the state of the stacks is kept, as a URL."""
+        from pulumi import automation
+
+        with self._mapped("dr"):
+            return str(automation.LocalWorkspace(work_dir=str(self.directory)).who_am_i().url or "")
+
+    def preview(self, stack: str, *, config_file: Path) -> list[tuple[str, str, dict[str, Any], bool]]:
+        """(type, name, inputs, new) of every resource that an update with this configuration would have."""
+        found: list[tuple[str, str, dict[str, Any], bool]] = []
+        failures: list[str] = []
+
+        def on_event(event: Any) -> None:
+            if event.resource_pre_event:
+                meta = event.resource_pre_event.metadata
+                op = str(getattr(meta.op, "value", meta.op))
+                if meta.new and op != "delete":
+                    name = str(meta.urn).rsplit("::", 1)[-1]
+                    found.append((meta.type, name, dict(meta.new.inputs or {}), op == "create"))
+            elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+                failures.append(_plain(event.diagnostic_event.message))
+
+        with self._mapped(stack, failures):
+            self._stack(stack).preview(
+                on_event=on_event,
+                color="never",
+                suppress_progress=True,
+                on_output=lambda _: None,
+                config_file=str(config_file),
+            )
+        return found
 
     def config(self, stack: str) -> dict[str, str]:
         with self._mapped(stack):
