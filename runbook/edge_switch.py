@@ -109,7 +109,7 @@ class EdgeSwitch:
         return EdgeState(mode, host, epoch, str(answer["ETag"]))
 
     def may_write(self) -> str:
-        """ "" if a write would be taken, else the code with which it is refused. Writes nothing: its ETag fits no state.
+        """The code with which a write is refused; empty if it would be taken. Writes nothing: its ETag fits no state.
 
         Who may not write is told so before anybody looks at the ETag; who may is told of the conflict.
         """

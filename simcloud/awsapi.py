@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from simcloud.aws import versions
 from simcloud.edge import kvs
 from simcloud.kinds import CloudError
 from simcloud.network import Network
@@ -116,6 +117,8 @@ class AwsApi:
                 self._send(request, *self._list_invocations(json.loads(body)))
             elif target == "AmazonSSM.DescribeInstanceInformation":
                 self._send(request, *self._instances(json.loads(body)))
+            elif listed := versions.answer(service, request.path, body):
+                self._send(request, *listed)
             elif service == "autoscaling":
                 self._send(request, *self._group(body))
             else:

@@ -16,6 +16,7 @@ from typing import Any
 from simcloud import catalog as catalog
 from simcloud.aws import autoscaling, cloudwatch, s3objects, secrets, sns
 from simcloud.awsapi import ACCESS_KEY, SECRET_KEY, AwsApi
+from simcloud.azureapi import ManagementApi
 from simcloud.clusters import Clusters, Workload
 from simcloud.compute import Compute
 from simcloud.control import Control
@@ -72,6 +73,7 @@ class Daemon:
         self.clock = Clock(speed, profile)
         self.faults = Faults()
         self.identity = IdentityEndpoint()
+        self.management = ManagementApi(self.state, self.network, self.faults)
         aws = AwsApi(self.state, self.network, lambda: self.clock.modelled("kvs_write") / self.clock.speed)
         compute = Compute(directory, self.state, self.network, self.environment)
         aws.run_command, aws.online, aws.scale = compute.run_command, compute.online, self._scale
@@ -152,6 +154,7 @@ class Daemon:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.network.start()
         self.identity.start()
+        self.management.start()
         self.world.aws.start()
         front = int(self.world.aws.url.rsplit(":", 1)[1])
         self.network.publish(f"{ACCOUNT}.{KVS_DOMAIN}", "127.0.0.1", front, region="global", tls=False)
@@ -204,6 +207,7 @@ class Daemon:
         self.world.storage.stop_all()
         self.world.mysql.stop_all()
         self.identity.stop()
+        self.management.stop()
         self.control.stop()
         self.network.stop()
 

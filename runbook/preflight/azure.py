@@ -171,7 +171,7 @@ def mysql(look: Look) -> list[Finding]:
                     "blocker",
                     f"{look.location} does not offer {what} to this subscription",
                     "there would be no database to restore into",
-                    f"az mysql flexible-server list-skus -l {look.location}, then planb:mysqlVersion or planb:databaseHa",
+                    f"az mysql flexible-server list-skus -l {look.location}; then planb:mysqlVersion, planb:databaseHa",
                 )
             )
         elif mode != "Disabled" and not any(mode in (zone.get("supportedHAMode") or []) for zone in fits):
@@ -205,9 +205,8 @@ def sizes(look: Look) -> list[Finding]:
     pools = nodes_of(look)
     if not pools:
         return [ok("no node has to be made")]
-    skus = look.arm().listed(
-        "/providers/Microsoft.Compute/skus", SKUS_API, **{"$filter": f"location eq '{look.location}'"}
-    )
+    only = {"$filter": f"location eq '{look.location}'"}
+    skus = look.arm().listed("/providers/Microsoft.Compute/skus", SKUS_API, **only)
     offered = {str(s["name"]): s for s in skus if s.get("resourceType") == "virtualMachines"}
     found: list[Finding] = []
     wanted: Counter[str] = Counter()

@@ -158,7 +158,7 @@ def portable(look: Look) -> list[Finding]:
     ]
     return found or [
         ok(
-            f"the backup of MySQL {source.version} fits MySQL {target or 'of the standby'} ({len(manifest.tables)} tables)"
+            f"the backup of MySQL {source.version} fits the standby's ({target}), {len(manifest.tables)} tables"
         )
     ]
 

@@ -1,4 +1,4 @@
-"""The edge and what everybody shares: can the switch be read and written, does it agree with storage, certificates, clocks."""
+"""The edge: can its switch be read and written, does it agree with storage; certificates and clocks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def judged(state: EdgeState, active: Any) -> Finding:
             "blocker",
             f"the edge sends customers to {state.mode}, storage says that {site} is active",
             "the side that serves takes no backups: what customers write now could be lost",
-            f"planb status; decide which side has the newest data, then planb {'failback' if state.mode == 'azure' else 'edge set ' + site}",
+            "planb status; find out which side has the newest data before you switch (docs/verbs/edge.md)",
         )
     if epoch is not None and epoch != state.epoch:
         return Finding(

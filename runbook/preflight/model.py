@@ -12,7 +12,7 @@ from runbook import failures
 from runbook.errors import PlanBError
 
 Severity = Literal["ok", "warning", "blocker", "unasked"]
-"""blocker: a failover cannot succeed · warning: it can, but something is worse than it should be · unasked: no answer."""
+"""blocker: a failover cannot succeed · warning: it can, but not as it should · unasked: nobody answered."""
 Side = Literal["here", "azure", "aws", "edge"]
 WORST: dict[Severity, int] = {"ok": 0, "warning": 1, "unasked": 2, "blocker": 3}
 T = TypeVar("T")
@@ -147,7 +147,7 @@ def run(checks: Sequence[Check], on_done: Callable[[Asked], None] | None = None)
     def one(check: Check) -> None:
         try:
             found = tuple(check.ask())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a bug: raised by the thread that waits, below
             known = failures.told(error)
             if known is None:
                 bugs.append(error)
