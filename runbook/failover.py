@@ -1,7 +1,7 @@
 """`planb failover`: from a dark AWS to the service on Azure, in steps that can be killed and repeated.
 
-assess → fence → provision ∥ restore → verify → cutover → confirm. The restore starts as soon as the database exists,
-while cluster and gateway are still being built. Nothing on this path needs AWS's region to answer.
+assess ∥ preflight → fence → provision ∥ restore → verify → cutover → confirm. The restore starts as soon as the
+database exists, while cluster and gateway are still being built. Nothing on this path needs AWS's region to answer.
 """
 
 from __future__ import annotations
@@ -65,11 +65,15 @@ class Failover(Run):
 
     def steps(self) -> list[Step]:
         """The plan; results of an interrupted run must be remembered before."""
-        plan = [Step("assess", "choosing the newest whole backup", self._keep("assess", self.assess))]
+        plan = [
+            Step("assess", "choosing the newest whole backup", self._keep("assess", self.assess)),
+            Step("preflight", "looking for what would stop it", self._keep("preflight", self.preflight)),
+        ]
+        before = ("assess", "preflight")
         if self._options.switch:
             text = "maintenance at the edge, AWS fenced off"
-            plan.append(Step("fence", text, self._keep("fence", self.fence), ("assess",)))
-        before = (plan[-1].name,)
+            plan.append(Step("fence", text, self._keep("fence", self.fence), before))
+            before = ("fence",)
         built = self._memory.get("provision")
         # Built for another tier, or for a job that has failed since: not what this run needs.
         again = built is not None and (built.get("tier"), built.get("job")) != (self._options.to, self.run_id)
@@ -140,6 +144,28 @@ class Failover(Run):
             "skipped": choice.skipped,
             "cost_s": choice.cost_s,
         }
+
+    def preflight(self) -> dict[str, Any]:
+        """The first look: only what makes a failover impossible stops it; what gives no answer does not."""
+        from runbook.preflight import checks
+
+        report = checks.first_look(self._sites)
+        found = [(one, f) for one in report.asked for f in one.findings if f.severity != "ok"]
+        blockers = [(one, f) for one, f in found if f.severity == "blocker"]
+        for one, finding in found:
+            if finding.severity == "warning":
+                self._bus.emit("note", f"{one.check.name}: {finding.what}")
+        if blockers:
+            raise Refused(
+                "; ".join(finding.what for _, finding in blockers),
+                resource=", ".join(one.check.name for one, _ in blockers),
+                meaning=f"{blockers[0][1].meaning}; nothing was changed",
+                next_step=f"{blockers[0][1].next_step}; then the same command again (planb preflight shows all)",
+            )
+        unasked = [one.check.name for one, f in found if f.severity == "unasked"]
+        if unasked:
+            self._bus.emit("note", f"could not be asked: {', '.join(unasked)}")
+        return {"unasked": unasked}
 
     def fence(self) -> dict[str, Any]:
         from restore.fencing import Active

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -136,8 +137,8 @@ def certificate_end(url: str) -> datetime:
 
 
 def _tls_reason(error: Exception) -> str:
-    text = str(error)
-    return text[text.rfind("certificate") :].split("(_ssl")[0].strip(" ')\"") or "TLS fails"
+    found = re.search(r"certificate verify failed: [^(]*", str(error))
+    return found[0].strip() if found else "the TLS handshake fails"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from runbook.engine import Engine
 from runbook.preflight import aws, azure, data, edge, images, state
 from runbook.preflight.look import PREVIEW_S, Look
 from runbook.preflight.model import Asked, Check, Report, run
+from runbook.sites import Sites
 
 STATE_S = 60.0
 """The engine's questions come one after the other."""
@@ -75,9 +76,9 @@ def preflight(
     return run(everything(Look(engine), read_all=read_all), on_done)
 
 
-def first_look(engine: Engine) -> Report:
+def first_look(site: Sites) -> Report:
     """What a failover asks before it touches anything: nothing of AWS's region, and no longer than FIRST_LOOK_S."""
-    checks = {check.name: check for check in everything(Look(engine), read_all=False)}
+    checks = {check.name: check for check in everything(Look(site.engine, site), read_all=False)}
     bounded = [
         Check(c.name, c.side, c.about, c.ask, min(c.limit_s, FIRST_LOOK_S), c.vital)
         for c in (checks[name] for name in FIRST)

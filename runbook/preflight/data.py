@@ -102,7 +102,16 @@ def portable(look: Look) -> list[Finding]:
     target = target_version(look)
     wanted = settings_of_target(look)
     found: list[Finding] = []
-    if target and _line(target) < _line(source.version):
+    asked_for = configured_version(look)
+    if asked_for and _line(asked_for) != _line(source.version):
+        # The embedded clouds run one server under every version's name.
+        found.append(
+            unasked(
+                f"the backup comes from MySQL {source.version}, though RDS is asked for {asked_for}",
+                "whether it loads into the standby's shows at a restore: planb restore",
+            )
+        )
+    elif target and _line(target) < _line(source.version):
         found.append(
             Finding(
                 "blocker",
@@ -161,6 +170,11 @@ def portable(look: Look) -> list[Finding]:
             f"the backup of MySQL {source.version} fits the standby's ({target}), {len(manifest.tables)} tables"
         )
     ]
+
+
+def configured_version(look: Look) -> str:
+    """The version that AWS's database is asked to be."""
+    return next((str(i.get("engineVersion") or "") for i in look.aws("aws:rds/instance:Instance")), "")
 
 
 def target_version(look: Look) -> str:

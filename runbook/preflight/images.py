@@ -10,7 +10,7 @@ from runbook.preflight.model import Finding, NotAsked, ok, unasked
 def images(look: Look) -> list[Finding]:
     """Each image of the plan, by a HEAD of its manifest."""
     found: list[Finding] = []
-    for text in sorted(look.plan().images()):
+    for text in sorted(look.images()):
         image = parse_image(text)
         try:
             there = pullable(image)
@@ -37,4 +37,4 @@ def images(look: Look) -> list[Finding]:
             )
         else:
             found.append(ok(f"{text} can be pulled"))
-    return found or [unasked("the plan names no image")]
+    return found or [unasked("neither side names an image", "pulumi up -s prod")]

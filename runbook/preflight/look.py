@@ -16,7 +16,7 @@ from runbook.engine import Engine, required
 from runbook.errors import PlanBError, Refused
 from runbook.preflight.asking import Arm
 from runbook.preflight.model import Once
-from runbook.sites import DR, PROD
+from runbook.sites import DR, PROD, Sites
 
 if TYPE_CHECKING:
     from restore.blobs import Container
@@ -47,28 +47,30 @@ class Plan:
     def of(self, type_: str, *, new: bool = False) -> list[Planned]:
         return [r for r in self.resources if r.type == type_ and (r.new or not new)]
 
-    def images(self) -> set[str]:
-        """Images of its pods and container groups."""
-        found: set[str] = set()
-        for resource in self.resources:
-            spec = resource.inputs.get("spec")
-            pod = ((spec or {}).get("template") or {}).get("spec") if isinstance(spec, dict) else None
-            boxes = [*((pod or {}).get("containers") or []), *((pod or {}).get("initContainers") or [])]
-            if resource.type.endswith(":ContainerGroup"):
-                boxes += resource.inputs.get("containers") or []
-            found |= {str(box["image"]) for box in boxes if isinstance(box, dict) and box.get("image")}
-        return found
+
+def images_of(type_: str, inputs: dict[str, Any]) -> set[str]:
+    """Images of a container group, or of the pods of a Deployment, StatefulSet, DaemonSet or Job."""
+    boxes: list[Any] = []
+    spec = inputs.get("spec")
+    if type_.startswith("kubernetes:") and isinstance(spec, dict):
+        template: dict[str, Any] = spec.get("template") or {}
+        pod: dict[str, Any] = template.get("spec") or {}
+        boxes = [*(pod.get("containers") or []), *(pod.get("initContainers") or [])]
+    elif type_.endswith(":ContainerGroup"):
+        boxes = list(inputs.get("containers") or [])
+    return {str(box["image"]) for box in boxes if isinstance(box, dict) and box.get("image")}
 
 
 class Look:
     """The two stacks, the container, the edge and the plan, as one preflight sees them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, known: Sites | None = None) -> None:
+        """`known` are the sites as a run has just read them."""
         self.engine = engine
         # The Automation API is not made for questions side by side.
         self._engine_lock = threading.Lock()
-        self.prod = Once(lambda: self._ask(lambda: engine.outputs(PROD)))
-        self.dr = Once(lambda: self._ask(lambda: engine.outputs(DR)))
+        self.prod = Once(lambda: known.prod if known else self._ask(lambda: engine.outputs(PROD)))
+        self.dr = Once(lambda: known.dr if known else self._ask(lambda: engine.outputs(DR)))
         self.prod_state = Once(lambda: self._ask(lambda: engine.deployment(PROD)))
         self.dr_state = Once(lambda: self._ask(lambda: engine.deployment(DR)))
         self.backend = Once(lambda: self._ask(engine.backend))
@@ -108,6 +110,12 @@ class Look:
     @property
     def location(self) -> str:
         return str(required(self.dr(), DR, "location"))
+
+    def images(self) -> set[str]:
+        """What the standby would run: its container groups, and the pods that AWS runs now, from the same manifests."""
+        now = [(str(r["type"]), r.get("inputs") or {}) for r in self.prod_state().get("resources") or []]
+        then = [(planned.type, planned.inputs) for planned in self.plan().resources]
+        return {image for type_, inputs in now + then for image in images_of(type_, inputs)}
 
     def aws(self, type_: str) -> list[dict[str, Any]]:
         """Inputs of production's resources of this type."""

@@ -23,6 +23,8 @@ from runbook.edge_switch import EdgeState
 from runbook.engine import Engine, Operation, Update
 from runbook.errors import PlanBError, Refused
 from runbook.events import Recorder
+from runbook.preflight import checks
+from runbook.preflight.model import Report
 from tests.unit.restore.test_models import manifest
 
 GATEWAY = "gw.example"
@@ -101,7 +103,15 @@ class Store:
     def lease_release(self, name: str, lease_id: str) -> None:
         self.held.pop(name, None)
 
-    def publish(self, minute: int, *, corrupt: bool = False) -> Manifest:
+    def publish(
+        self,
+        minute: int,
+        *,
+        corrupt: bool = False,
+        longest_line: int = 0,
+        version: str = "8.4.5",
+        **changes: Any,
+    ) -> Manifest:
         """A whole backup of that minute; `corrupt` flips a byte behind the catalogue's back."""
         at = datetime(2026, 11, 24, 3, tzinfo=UTC) + timedelta(minutes=minute)
         plain = f"data of minute {minute}\n-- Dump completed\n".encode()
@@ -113,8 +123,11 @@ class Store:
             sha256=hashlib.sha256(packed).hexdigest(),
             plain_bytes=len(plain),
             plain_sha256=hashlib.sha256(plain).hexdigest(),
+            longest_line=longest_line,
         )
-        made = manifest(name, server_utc=at, binlog=None, tables=TABLES, data=data)
+        given: dict[str, Any] = {"server_utc": at, "binlog": None, "tables": TABLES, "data": data, **changes}
+        made = manifest(name, **given)
+        made = made.model_copy(update={"source": made.source.model_copy(update={"version": version})})
         self.write(data.blob, packed[:-1] + bytes([packed[-1] ^ 1]) if corrupt else packed)
         self.write(f"{name}.manifest.json", made.to_bytes())
         return made
@@ -212,6 +225,8 @@ class Clouds:
     agent_calls: list[list[str]] = field(default_factory=list[list[str]])
     hosts: list[str] = field(default_factory=list[str])
     """What became of the administration host."""
+    first_look: Report = field(default_factory=lambda: Report(()))
+    """What preflight tells a failover."""
     aws_tables: dict[str, TableDigest] = field(default_factory=lambda: dict(TABLES))
 
     def __post_init__(self) -> None:
@@ -282,6 +297,7 @@ class Clouds:
         def aws_serves(_: sites.Sites) -> bool:
             return self.aws_serves
 
+        monkeypatch.setattr(checks, "first_look", lambda site: self.first_look)
         monkeypatch.setattr(sites.backups, "container", container)
         monkeypatch.setattr(sites, "EdgeSwitch", lambda arn: self.edge)
         monkeypatch.setattr(sites.Sites, "aws_serves", aws_serves)

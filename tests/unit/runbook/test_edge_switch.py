@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from runbook import probes
+from runbook import edge_switch, probes
 from runbook.edge_switch import GATEWAY, EdgeState, EdgeSwitch
 from runbook.errors import PlanBError, Refused, UsageError
 
@@ -142,3 +142,22 @@ def test_an_epoch_written_by_hand(store: KeyValueStore) -> None:
     store.keys["epoch"] = "four"
     with pytest.raises(PlanBError, match="its key epoch is 'four', which is no number"):
         EdgeSwitch("arn").read()
+
+
+def test_the_right_to_write_is_asked_without_writing(store: KeyValueStore) -> None:
+    before = dict(store.keys)
+    assert EdgeSwitch("arn").may_write() == "", "told of the conflict: it may"
+    store.problem = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateKeys")
+    assert EdgeSwitch("arn").may_write() == "AccessDeniedException"
+    store.problem = EndpointConnectionError(endpoint_url="x")
+    with pytest.raises(PlanBError, match="does not answer"):
+        EdgeSwitch("arn").may_write()
+    assert (store.keys, store.puts) == (before, [])
+
+
+def test_a_store_that_takes_any_etag_is_no_guard(
+    store: KeyValueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "etag", edge_switch.NEVER)
+    with pytest.raises(PlanBError, match="took a write on a state that it never had"):
+        EdgeSwitch("arn").may_write()

@@ -11,6 +11,7 @@ from runbook import failover, journal
 from runbook.errors import ExitCode, PlanBError, Refused, Stopped
 from runbook.events import Recorder
 from runbook.failover import Options
+from runbook.preflight.model import Asked, Check, Finding, Report
 from tests.unit.runbook.fakes import GATEWAY, TABLES, Clouds, Killed, texts
 
 FULL = Options()
@@ -64,6 +65,35 @@ def test_refused_and_nothing_changed(clouds: Clouds, mode: str, aws_serves: bool
     assert journal.unfinished(clouds.container, "failover") is None, "a refusal is not to be resumed"
 
 
+def look(*findings: Finding) -> Report:
+    check = Check("cores", "azure", "quota", lambda: findings)
+    return Report((Asked(check, findings, 0.1),))
+
+
+def test_what_makes_it_impossible_is_refused_before_anything_is_touched(clouds: Clouds) -> None:
+    clouds.first_look = look(
+        Finding(
+            "blocker", "quota cores: 10 vCPUs, a failover needs 8 more", "QuotaExceeded", "az quota update"
+        )
+    )
+    with pytest.raises(Refused, match=r"cores: quota cores.*nothing was changed.*az quota update"):
+        failover.run(clouds.engine, FULL, [])
+    assert clouds.edge.writes == [] and clouds.jobs == []
+    assert journal.unfinished(clouds.container, "failover") is None
+    clouds.first_look = Report(())
+    failover.run(clouds.engine, FULL, [])
+    assert_on_azure(clouds)
+
+
+def test_what_gives_no_answer_stops_nothing_and_is_told(clouds: Clouds) -> None:
+    clouds.first_look = look(Finding("unasked", "no answer"), Finding("warning", "1.35 is the oldest"))
+    recorder = Recorder()
+    failover.run(clouds.engine, FULL, [recorder])
+    assert_on_azure(clouds)
+    notes = texts(recorder, "note")
+    assert "could not be asked: cores" in notes and "cores: 1.35 is the oldest" in notes
+
+
 def test_accepting_the_loss_goes_on_although_aws_serves(clouds: Clouds) -> None:
     clouds.aws_serves = True
     failover.run(clouds.engine, Options(accept_loss=True), [])
@@ -114,7 +144,9 @@ def test_killed_before_or_after_a_side_effect_it_is_resumed(clouds: Clouds, plac
     assert sorted(verified | set(again)) == sorted(entries(clouds, "verified"))
 
 
-@pytest.mark.parametrize("step", ["assess", "fence", "provision", "restore", "verify", "cutover", "confirm"])
+@pytest.mark.parametrize(
+    "step", ["assess", "preflight", "fence", "provision", "restore", "verify", "cutover", "confirm"]
+)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_before_a_step_or_before_its_verification_was_noted(
     clouds: Clouds, monkeypatch: pytest.MonkeyPatch, step: str, when: str
@@ -215,7 +247,7 @@ def test_a_stop_ends_between_steps_and_is_resumed(clouds: Clouds) -> None:
             if getattr(event, "kind", "") == "started":
                 stop.set()
 
-    with pytest.raises(Stopped, match="stopped before fence"):
+    with pytest.raises(Stopped, match="stopped before"):
         failover.run(clouds.engine, FULL, [AfterAssess()], stop)
     assert clouds.edge.writes == []
     assert failover.run(clouds.engine, FULL, []).resumed

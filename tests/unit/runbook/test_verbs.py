@@ -43,7 +43,16 @@ def verbs() -> dict[tuple[str, ...], Any]:
     return found
 
 
-READS = {"status", "cost", "reachability", "edge show", "backup list", "backup verify", "sim status"}
+READS = {
+    "status",
+    "preflight",
+    "cost",
+    "reachability",
+    "edge show",
+    "backup list",
+    "backup verify",
+    "sim status",
+}
 WRITES = {"failover", "failback", "restore", "edge set", "backup run"}
 LOCAL = {"drill", "sim start", "sim stop", "sim env", "sim load", "sim fail", "sim heal"}
 """They touch this machine only: nothing to be asked before; `sim env` is read by a shell."""
