@@ -11,7 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from runbook import cli_backup, cli_cost, cli_edge, cli_preflight, cli_reachability, cli_sim, failures
+from runbook import (
+    cli_backup,
+    cli_cost,
+    cli_edge,
+    cli_preflight,
+    cli_reachability,
+    cli_sim,
+    cli_watch,
+    failures,
+)
 from runbook.cli_common import AsJson, DryRun, Latency, Speed, Yes, confirm, engine, interruptible, moment
 from runbook.errors import ExitCode, PlanBError, Stopped, UsageError
 
@@ -26,7 +35,9 @@ app = typer.Typer(
 app.add_typer(cli_sim.app, name="sim")
 app.add_typer(cli_edge.app, name="edge")
 app.add_typer(cli_backup.app, name="backup")
+app.add_typer(cli_watch.app, name="maintenance")
 app.command()(cli_preflight.preflight)
+app.command()(cli_watch.watch)
 app.command()(cli_cost.cost)
 app.command()(cli_reachability.reachability)
 

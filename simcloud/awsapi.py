@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from simcloud.aws import versions
+from simcloud.aws import healthstatus, versions
 from simcloud.edge import kvs
 from simcloud.kinds import CloudError
 from simcloud.network import Network
@@ -119,6 +119,10 @@ class AwsApi:
                 self._send(request, *self._instances(json.loads(body)))
             elif listed := versions.answer(service, request.path, body):
                 self._send(request, *listed)
+            elif service == "route53" and (
+                said := healthstatus.answer(self._state, self._network, request.path)
+            ):
+                self._send(request, *said)
             elif service == "autoscaling":
                 self._send(request, *self._group(body))
             else:

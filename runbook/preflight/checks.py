@@ -14,7 +14,7 @@ from runbook.sites import Sites
 STATE_S = 60.0
 """The engine's questions come one after the other."""
 PLANNED_S = float(PREVIEW_S) + STATE_S
-FIRST_LOOK_S = 20.0
+FIRST_LOOK_S = 10.0
 
 
 def everything(look: Look, *, read_all: bool = True) -> list[Check]:

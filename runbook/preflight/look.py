@@ -74,7 +74,7 @@ class Look:
         self.prod_state = Once(lambda: self._ask(lambda: engine.deployment(PROD)))
         self.dr_state = Once(lambda: self._ask(lambda: engine.deployment(DR)))
         self.backend = Once(lambda: self._ask(engine.backend))
-        self.plan = Once(lambda: self._ask(lambda: plan(engine)))
+        self.plan = Once(lambda: plan(engine))  # only reads: it need not wait for the others
         self.store: Once[Container] = Once(self._store)
         self.arm = Once(lambda: Arm(self.subscription))
 

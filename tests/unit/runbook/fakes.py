@@ -286,7 +286,9 @@ class Clouds:
         def container(url: str, *, patience_s: float | None = None) -> Container:
             return self.container
 
-        def get(url: str, timeout: tuple[float, float] = (1, 1)) -> probes.Answer:
+        def get(
+            url: str, timeout: tuple[float, float] = (1, 1), headers: dict[str, str] | None = None
+        ) -> probes.Answer:
             if url.startswith("http://edge") and self.edge.state.mode == "maintenance":
                 return probes.Answer(503, 0.0)
             return probes.Answer(200 if self.service_serves else 502, 0.0)

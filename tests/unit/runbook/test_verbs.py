@@ -46,6 +46,7 @@ def verbs() -> dict[tuple[str, ...], Any]:
 READS = {
     "status",
     "preflight",
+    "maintenance show",
     "cost",
     "reachability",
     "edge show",
@@ -53,7 +54,16 @@ READS = {
     "backup verify",
     "sim status",
 }
-WRITES = {"failover", "failback", "restore", "edge set", "backup run"}
+WRITES = {
+    "failover",
+    "failback",
+    "restore",
+    "edge set",
+    "backup run",
+    "watch",
+    "maintenance start",
+    "maintenance end",
+}
 LOCAL = {"drill", "sim start", "sim stop", "sim env", "sim load", "sim fail", "sim heal"}
 """They touch this machine only: nothing to be asked before; `sim env` is read by a shell."""
 
@@ -75,7 +85,7 @@ def test_every_verb_has_help(planb: Planb, path: tuple[str, ...]) -> None:
     assert len(out.splitlines()[2].strip()) > 10, "it says what it does"
 
 
-@pytest.mark.parametrize("group", [(), ("sim",), ("edge",), ("backup",)])
+@pytest.mark.parametrize("group", [(), ("sim",), ("edge",), ("backup",), ("maintenance",)])
 def test_a_bare_group_shows_its_help(planb: Planb, group: tuple[str, ...]) -> None:
     code, out, err = planb(*group)
     assert (code, out) == (2, "")
