@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -112,7 +111,7 @@ def failover(
 ) -> None:
     """Bring the service up on Azure from the newest backup. Run it again to resume."""
     from runbook import failover as runbook
-    from runbook.screen import sinks_for
+    from runbook.screen import view
 
     if to not in ("full", "emergency"):
         raise UsageError(f"--to is {to!r}: allowed are full and emergency")
@@ -121,9 +120,8 @@ def failover(
         _dry(options)
         return
     confirm("Fail over to Azure?", yes)
-    sinks, around = sinks_for("failover", budget_s=runbook.RTO_BUDGET_S, as_json=as_json)
-    with around:
-        interruptible(lambda stop: runbook.run(engine(), options, sinks, stop))
+    with view("failover", budget_s=runbook.RTO_BUDGET_S, as_json=as_json) as seen:
+        interruptible(lambda stop: runbook.run(engine(), options, seen.sinks, stop), seen.explain)
 
 
 def _dry(options: Any) -> None:
@@ -147,7 +145,7 @@ def _dry(options: Any) -> None:
 def failback(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Return the service to AWS with everything written on Azure. Run it again to resume."""
     from runbook import failback as runbook
-    from runbook.screen import sinks_for
+    from runbook.screen import view
 
     if dry_run:
         from runbook.events import Bus
@@ -158,36 +156,20 @@ def failback(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False)
             typer.echo(f"would run {step.name}: {step.text}")
         return
     confirm("Return the service to AWS?", yes)
-    sinks, around = sinks_for("failback", budget_s=None, as_json=as_json)
-    with around:
-        interruptible(lambda stop: runbook.run(engine(), sinks, stop))
+    with view("failback", budget_s=None, as_json=as_json) as seen:
+        interruptible(lambda stop: runbook.run(engine(), seen.sinks, stop), seen.explain)
 
 
 @app.command()
 def status(
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every five seconds.")] = False,
+    drift: Annotated[bool, typer.Option("--drift", help="Also ask what pulumi up would change.")] = False,
 ) -> None:
-    """Both sites, the edge, the newest backup, the last run."""
-    import time
+    """Both sites, the edge, the data, alarms, cost and what runs, on one screen."""
+    from runbook import cli_status
 
-    from rich.console import Console
-
-    from runbook import status as screen
-
-    program = engine()
-    while True:
-        facts = screen.gather(program)
-        if as_json:
-            typer.echo(json.dumps(facts, default=str))
-        else:
-            console = Console(width=max(110, Console().width))
-            if watch:
-                console.clear()
-            console.print(screen.table(facts))
-        if not watch:
-            return
-        time.sleep(5)
+    cli_status.show(engine(), as_json=as_json, watch=watch, drift=drift)
 
 
 @app.command()
@@ -223,16 +205,15 @@ def restore(
 ) -> None:
     """Restore a backup into the standby's database (tier emergency), without switching the edge."""
     from runbook import failover as runbook
-    from runbook.screen import sinks_for
+    from runbook.screen import view
 
     options = runbook.Options(to="emergency", at=moment(at), accept_loss=True, switch=False)
     if dry_run:
         _dry(options)
         return
     confirm("Build the standby's database and restore into it?", yes)
-    sinks, around = sinks_for("restore", budget_s=None, as_json=as_json)
-    with around:
-        interruptible(lambda stop: runbook.run(engine(), options, sinks, stop))
+    with view("restore", budget_s=None, as_json=as_json) as seen:
+        interruptible(lambda stop: runbook.run(engine(), options, seen.sinks, stop), seen.explain)
 
 
 if __name__ == "__main__":

@@ -46,15 +46,19 @@ def confirm(question: str, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def interruptible(work: Callable[[threading.Event], Any]) -> Any:
-    """The first Ctrl-C lets running steps end and starts no more; the second one ends the process."""
+def interruptible(work: Callable[[threading.Event], Any], explain: Callable[[], str] | None = None) -> Any:
+    """The first Ctrl-C lets running steps end and starts no more; the second one ends the process.
+
+    `explain` says what that means for this run.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, frame: Any) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        sys.stderr.write("\nStopping: running steps end, no new ones start. Ctrl-C again leaves at once.\n")
+        text = explain() if explain else "Stopping: what runs ends first. Ctrl-C again leaves at once."
+        sys.stderr.write(f"\n{text}\n")
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:

@@ -36,7 +36,7 @@ def watch(
     """See that the bank is down, from several places, and page a person (or, with --auto, fail over)."""
     from runbook import chat as chats
     from runbook import failover as runbook
-    from runbook.screen import sinks_for
+    from runbook.screen import view
     from runbook.sites import PROD, Sites
     from runbook.watch.core import Rules
     from runbook.watch.looking import Looker
@@ -60,11 +60,8 @@ def watch(
     chat = chats.from_environment()
 
     def fail_over() -> None:
-        sinks, around = sinks_for("failover", budget_s=runbook.RTO_BUDGET_S, as_json=as_json)
-        if chat:
-            sinks = [*sinks, chats.Milestones(chat, "failover")]
-        with around:
-            runbook.run(program, runbook.Options(), sinks)
+        with view("failover", budget_s=runbook.RTO_BUDGET_S, as_json=as_json) as seen:
+            runbook.run(program, runbook.Options(), seen.sinks)
 
     def tell(kind: str, text: str, **facts: Any) -> None:
         if as_json:

@@ -92,6 +92,25 @@ class Engine:
         with self._mapped("dr"):
             return str(automation.LocalWorkspace(work_dir=str(self.directory)).who_am_i().url or "")
 
+    def drift(self, stack: str) -> dict[str, int]:
+        """What an update would do, by operation, after asking the clouds how things really are. Changes nothing."""
+        failures: list[str] = []
+
+        def on_event(event: Any) -> None:
+            if event.diagnostic_event and event.diagnostic_event.severity == "error":
+                failures.append(_plain(event.diagnostic_event.message))
+
+        with self._mapped(stack, failures):
+            found = self._stack(stack).preview(
+                on_event=on_event,
+                color="never",
+                suppress_progress=True,
+                on_output=lambda _: None,
+                refresh=True,
+            )
+        summary = {str(getattr(op, "value", op)): count for op, count in found.change_summary.items()}
+        return {op: count for op, count in summary.items() if op not in ("same", "read") and count}
+
     def preview(self, stack: str, *, config_file: Path) -> list[tuple[str, str, dict[str, Any], bool]]:
         """(type, name, inputs, new) of every resource that an update with this configuration would have."""
         found: list[tuple[str, str, dict[str, Any], bool]] = []

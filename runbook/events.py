@@ -12,7 +12,9 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TextIO
 
-Kind = Literal["run", "started", "progress", "finished", "failed", "skipped", "note", "customers", "done"]
+Kind = Literal[
+    "run", "plan", "started", "progress", "finished", "failed", "skipped", "note", "customers", "done"
+]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +17,8 @@ from runbook.events import Bus
 class Log(Protocol):
     """The journal as the graph uses it: one entry ahead of each act, one after its verification."""
 
+    @property
+    def usual(self) -> Mapping[str, float]: ...
     def begin(self, step: str) -> None: ...
     def verified(self, step: str, result: dict[str, Any]) -> None: ...
     def failed(self, step: str, error: str) -> None: ...
@@ -50,6 +52,8 @@ class Outcome:
 def run(steps: Sequence[Step], bus: Bus, journal: Log, stop: threading.Event) -> Outcome:
     """Runs all steps. Raises the first error of a step once everything that did not depend on it has ended."""
     _check(steps)
+    planned = [{"name": s.name, "text": s.text, "depends_on": list(s.depends_on)} for s in steps]
+    bus.emit("plan", f"{len(steps)} steps", steps=planned, usual=dict(journal.usual))
     outcome = Outcome()
     waiting = {step.name: step for step in steps}
     running: dict[Future[dict[str, Any]], Step] = {}

@@ -33,6 +33,7 @@ class Journal:
             for entry in current(read(container, self.blob))
             if entry["event"] == "verified"
         }
+        self.usual = usual(container, kind)
         self._append({"event": "opened"})
 
     def begin(self, step: str) -> None:
@@ -118,6 +119,19 @@ def runs(container: Container) -> list[tuple[str, int, list[dict[str, Any]]]]:
         if kind and epoch.isdigit():
             found.append((kind, int(epoch), read(container, blob.name)))
     return sorted(found, key=lambda run: run[1])
+
+
+def usual(container: Container, kind: str) -> dict[str, float]:
+    """How long each step took in the newest run of this kind in which it was done, in seconds."""
+    found: dict[str, float] = {}
+    for name, _, entries in runs(container):  # oldest first: newer ones win
+        begun: dict[str, float] = {}
+        for entry in entries if name == kind else []:
+            if entry["event"] == "begin":
+                begun[str(entry["step"])] = float(entry["at"])
+            elif entry["event"] == "verified" and entry.get("step") in begun:
+                found[str(entry["step"])] = float(entry["at"]) - begun[str(entry["step"])]
+    return found
 
 
 def unfinished(container: Container, kind: str) -> int | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, Group
@@ -10,10 +14,21 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from runbook.events import Event, Sink
+from runbook import chat
+from runbook.events import Event, JsonLines, Sink
+from runbook.progress import Progress, Row
 
-MARKS = {"started": "●", "progress": "●", "finished": "✓", "failed": "✗", "skipped": "·"}
-STYLES = {"started": "cyan", "progress": "cyan", "finished": "green", "failed": "bold red", "skipped": "dim"}
+MARKS = {"started": "●", "progress": "●", "finished": "✓", "failed": "✗", "skipped": "·", "waiting": "○"}
+STYLES = {
+    "started": "cyan",
+    "progress": "cyan",
+    "finished": "green",
+    "failed": "bold red",
+    "skipped": "dim",
+    "waiting": "dim",
+}
+NOTES = 4
+SHORTEST_BAR_S = 20.0
 
 
 def clock(seconds: float) -> str:
@@ -30,6 +45,8 @@ class PlainLines:
         self._last: dict[str, float] = {}
 
     def emit(self, event: Event) -> None:
+        if event.kind == "plan":
+            return  # each step tells itself when it starts
         if event.kind == "progress" and event.at - self._last.get(event.step, 0.0) < 5:
             return
         self._last[event.step] = event.at
@@ -40,15 +57,13 @@ class PlainLines:
 
 
 class LiveScreen:
-    """Steps with their state, the clock against the budget, and what customers see right now."""
+    """Every step with its time and what it usually takes, the clock against the budget, what customers see now."""
 
-    def __init__(self, title: str, *, budget_s: float | None = None, console: Console | None = None) -> None:
-        self._title, self._budget, self._began = title, budget_s, time.time()
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._customers, self._notes = "", []
+    def __init__(self, progress: Progress, *, budget_s: float | None, console: Console | None = None) -> None:
+        self._progress, self._budget = progress, budget_s
         self._console = console or Console(stderr=True)
         self._live = Live(
-            console=self._console, refresh_per_second=4, get_renderable=self._draw, transient=False
+            console=self._console, refresh_per_second=4, get_renderable=self.draw, transient=False
         )
 
     def __enter__(self) -> LiveScreen:
@@ -59,55 +74,98 @@ class LiveScreen:
         self._live.__exit__(*exc)
 
     def emit(self, event: Event) -> None:
-        if event.kind == "customers":
-            self._customers = event.text
-        elif event.step:
-            row = self._rows.setdefault(event.step, {"began": event.at})
-            row |= {"kind": event.kind, "text": event.text}
-            if event.kind in ("finished", "failed", "skipped"):
-                row["ended"] = event.at
-        else:
-            self._notes.append(event.text)
+        """Nothing of its own: it draws the progress, which gets the same events."""
 
-    def _draw(self) -> Group:
-        elapsed = time.time() - self._began
-        head = Text(f"{self._title}  ", style="bold")
+    def draw(self) -> Group:
+        now, seen = time.time(), self._progress
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="ellipsis", no_wrap=True)
+        for row in _in_order(seen.rows):
+            self._row(table, row, now)
+        parts: list[Any] = [self._head(now), table]
+        if seen.customers:
+            parts.append(Text(f"Customers see: {seen.customers}", style="bold"))
+        parts += [Text(note, style="dim") for note in (*seen.notes[-NOTES:], seen.run) if note]
+        return Group(*parts)
+
+    def _head(self, now: float) -> Text:
+        elapsed = now - self._progress.began
+        head = Text(f"{self._progress.title}  ", style="bold")
+        left = self._progress.remaining_s(now)
         if self._budget:
-            style = (
-                "green"
-                if elapsed < self._budget * 0.8
-                else ("yellow" if elapsed < self._budget else "bold red")
-            )
+            over = elapsed if left is None else elapsed + left
+            style = "green" if over < self._budget * 0.8 else "yellow" if over < self._budget else "bold red"
             head.append(f"{clock(elapsed)} of {clock(self._budget)}", style=style)
         else:
             head.append(clock(elapsed))
-        table = Table.grid(padding=(0, 2))
-        for name, row in self._rows.items():
-            took = (row.get("ended") or time.time()) - row["began"]
-            style = STYLES.get(row["kind"], "")
-            table.add_row(
-                Text(MARKS.get(row["kind"], " "), style=style),
-                Text(name, style=style),
-                clock(took),
-                Text(row["text"]),
-            )
-        parts: list[Any] = [head, table]
-        if self._customers:
-            parts.append(Text(f"Customers see: {self._customers}", style="bold"))
-        parts += [Text(note, style="dim") for note in self._notes[-4:]]
-        return Group(*parts)
+        way = [name for name, _ in self._progress.longest(now)]
+        if left and way:
+            head.append(f"   about {clock(left)} to go: {' → '.join(way)}", style="dim")
+        return head
+
+    def _row(self, table: Table, row: Row, now: float) -> None:
+        style, usual = STYLES.get(row.kind, ""), self._progress.usual.get(row.name)
+        took = clock(row.took(now)) if row.began and row.kind != "skipped" else ""
+        expected = f"of ~{clock(usual)}" if usual and row.kind in ("started", "progress", "waiting") else ""
+        indent = "  " if "." in row.name else ""
+        table.add_row(
+            Text(MARKS.get(row.kind, " "), style=style),
+            Text(indent + row.name.rsplit(".", 1)[-1], style=style),
+            took,
+            Text(expected, style="dim"),
+            Text(_bar(row, usual, now) + row.text, style="dim" if row.kind == "waiting" else ""),
+        )
 
 
-def sinks_for(title: str, *, budget_s: float | None, as_json: bool) -> tuple[list[Sink], Any]:
-    """The sinks that suit the output, and a context manager that brackets the run."""
-    import contextlib
-    import sys
+def _bar(row: Row, usual: float | None, now: float) -> str:
+    """How far a running step is by its usual time; it never says that it is done."""
+    if not usual or usual < SHORTEST_BAR_S or row.kind not in ("started", "progress"):
+        return ""
+    filled = min(9, int(10 * row.took(now) / usual))
+    return "█" * filled + "░" * (10 - filled) + " "
 
-    from runbook.events import JsonLines
 
+def _in_order(rows: dict[str, Row]) -> list[Row]:
+    """Sub-steps below their step."""
+    ordered: list[Row] = []
+    for name, row in rows.items():
+        if "." not in name:
+            ordered.append(row)
+            ordered += [sub for other, sub in rows.items() if other.startswith(name + ".")]
+    known = {row.name for row in ordered}
+    return ordered + [row for name, row in rows.items() if name not in known]
+
+
+@dataclass
+class View:
+    """The sinks of a run, what brackets it, and what Ctrl-C says."""
+
+    sinks: list[Sink]
+    around: contextlib.AbstractContextManager[Any]
+    explain: Callable[[], str]
+    chat: chat.Chat | None = None
+
+    def __enter__(self) -> View:
+        self.around.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.around.__exit__(*exc)
+        if self.chat and not self.chat.flush():
+            sys.stderr.write("planb: the chat did not take every message\n")
+
+
+def view(title: str, *, budget_s: float | None, as_json: bool) -> View:
+    """What suits the output: live in a terminal, lines in a log, JSON for machines; and the chat if there is one."""
+    progress = Progress(title)
+    told, channel = chat.sinks(title)
     if as_json:
-        return [JsonLines()], contextlib.nullcontext()
+        return View([progress, JsonLines(), *told], contextlib.nullcontext(), progress.explain, channel)
     if sys.stderr.isatty():
-        screen = LiveScreen(title, budget_s=budget_s)
-        return [screen], screen
-    return [PlainLines()], contextlib.nullcontext()
+        screen = LiveScreen(progress, budget_s=budget_s)
+        return View([progress, screen, *told], screen, progress.explain, channel)
+    return View([progress, PlainLines(), *told], contextlib.nullcontext(), progress.explain, channel)

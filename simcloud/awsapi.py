@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from simcloud.aws import healthstatus, versions
+from simcloud.aws import healthstatus, targets, versions
 from simcloud.edge import kvs
 from simcloud.kinds import CloudError
 from simcloud.network import Network
@@ -52,6 +52,7 @@ class AwsApi:
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.run_command: RunCommand | None = None
         self.online: Callable[[tuple[str, str]], list[str]] = lambda tag: []
+        self.targets: targets.Health = lambda arn: None
         self.scale: Callable[[str, int | None], int] | None = None
         self._commands: dict[str, dict[str, Any]] = {}
         front = self
@@ -117,12 +118,14 @@ class AwsApi:
                 self._send(request, *self._list_invocations(json.loads(body)))
             elif target == "AmazonSSM.DescribeInstanceInformation":
                 self._send(request, *self._instances(json.loads(body)))
-            elif listed := versions.answer(service, request.path, body):
+            elif listed := versions.answer(service, request.path, body, self._state):
                 self._send(request, *listed)
             elif service == "route53" and (
                 said := healthstatus.answer(self._state, self._network, request.path)
             ):
                 self._send(request, *said)
+            elif service == "elasticloadbalancing" and (seen := targets.answer(body, self.targets)):
+                self._send(request, *seen)
             elif service == "autoscaling":
                 self._send(request, *self._group(body))
             else:

@@ -181,7 +181,30 @@ class ManagementApi:
             ("GET", rf"/providers/Microsoft\.Compute{here}/usages", lambda *_: self._cores()),
             ("GET", r"/providers/Microsoft\.Compute/skus", lambda m, q, b: _skus(q.get("$filter", ""))),
             ("GET", rf"/providers/Microsoft\.Network{here}/usages", lambda *_: self._addresses()),
+            (
+                "GET",
+                r"/resourceGroups/[^/]+/providers/Microsoft\.[A-Za-z]+/(flexibleServers|managedClusters)/[^/]+",
+                lambda m, *_: self._one(f"/subscriptions/{SUBSCRIPTION}{m[0]}"),
+            ),
         ]
+
+    def _one(self, arm_id: str) -> Reply:
+        """One server or cluster, as far as somebody asks whether it runs."""
+        for type_, properties in (
+            (MYSQL, {"state": "Ready"}),
+            (CLUSTER, {"powerState": {"code": "Running"}, "provisioningState": "Succeeded"}),
+        ):
+            for found in self._state.find(type_, status="ready"):
+                if found.id.lower() == arm_id.lower():
+                    return 200, {
+                        "id": found.id,
+                        "name": found.id.rsplit("/", 1)[-1],
+                        "properties": properties,
+                    }
+        name = "/".join(arm_id.split("/")[-2:])
+        return _error(
+            404, "ResourceNotFound", f"The Resource 'Microsoft.{name}' was not found."
+        )  # wording (I)
 
     def _provider(self, name: str) -> Reply:
         state = "Registered" if name.lower() in REGISTERED else "NotRegistered"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simcloud import catalog as catalog
-from simcloud.aws import autoscaling, cloudwatch, s3objects, secrets, sns
+from simcloud.aws import autoscaling, cloudwatch, s3objects, secrets, sns, targets
 from simcloud.awsapi import ACCESS_KEY, SECRET_KEY, AwsApi
 from simcloud.azureapi import ManagementApi
 from simcloud.clusters import Clusters, Workload
@@ -78,6 +78,7 @@ class Daemon:
         compute = Compute(directory, self.state, self.network, self.environment)
         aws.run_command, aws.online, aws.scale = compute.run_command, compute.online, self._scale
         clusters = Clusters(self.state, self.network, self._start_workload)
+        aws.targets = self._targets
         self.world = World(
             network=self.network,
             mysql=MySQLServers(directory, self.state, self.network),
@@ -231,6 +232,11 @@ class Daemon:
             autoscaling.scale(self.state, self.world, group, wanted)
         found = self.state.by_id(autoscaling.ASG, group)
         return int(found.get("desiredCapacity", 0)) if found else -1
+
+    def _targets(self, arn: str) -> list[tuple[bool, str]] | None:
+        """Health of a load balancer's targets; None when there is no such group."""
+        group = self.state.by_id("aws:lb/targetGroup:TargetGroup", arn)
+        return targets.health_of(self.world.clusters, group.region, arn) if group else None
 
     def _start_workload(self, env: dict[str, str], site: str) -> Workload:
         return PetClinic(env, site, str(self.network.ca_bundle))

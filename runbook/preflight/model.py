@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from runbook import failures
+from runbook.bounded import ask_all
 from runbook.errors import PlanBError
 
 Severity = Literal["ok", "warning", "blocker", "unasked"]
@@ -139,33 +140,14 @@ class Once(Generic[T]):
 
 
 def run(checks: Sequence[Check], on_done: Callable[[Asked], None] | None = None) -> Report:
-    """Asks everything at once. A check that takes longer than its limit is left behind and could not be asked."""
-    results: dict[str, Asked] = {}
-    bugs: list[BaseException] = []
-    began = time.monotonic()
-
-    def one(check: Check) -> None:
-        try:
-            found = tuple(check.ask())
-        except Exception as error:  # noqa: BLE001 - a bug: raised by the thread that waits, below
-            known = failures.told(error)
-            if known is None:
-                bugs.append(error)
-                return
-            found = (unasked(known.what, known.next_step),)
-        results.setdefault(check.name, Asked(check, found, time.monotonic() - began))
-
-    # Daemons: a thread that hangs on a dark cloud must not keep the process from ending.
-    threads = [(check, threading.Thread(target=one, args=(check,), daemon=True)) for check in checks]
-    for _, thread in threads:
-        thread.start()
+    """Asks everything at once. A check that takes longer than its limit could not be asked."""
+    known = {check.name: check for check in checks}
     ordered: list[Asked] = []
-    for check, thread in threads:
-        thread.join(max(0.0, began + check.limit_s - time.monotonic()))
-        if bugs:
-            raise bugs[0]
-        late = Asked(check, (unasked(f"no answer within {check.limit_s:.0f} s"),), check.limit_s)
-        ordered.append(results.setdefault(check.name, late))
+    for name, answer in ask_all({check.name: (check.ask, check.limit_s) for check in checks}):
+        found = tuple(answer.value or ())
+        if answer.error is not None:
+            found = (unasked(answer.error.what, answer.error.next_step),)
+        ordered.append(Asked(known[name], found, answer.took_s))
         if on_done:
             on_done(ordered[-1])
     return Report(tuple(ordered))

@@ -1,4 +1,4 @@
-"""Which versions EKS and RDS make, and until when they support them: from the tables that refuse a creation.
+"""Which versions EKS and RDS make and until when they support them, from the tables that refuse a creation; instances.
 
 https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeClusterVersions.html,
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBMajorEngineVersions.html
@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime, time
 from urllib.parse import parse_qs, urlsplit
 
 from simcloud.aws import eks, rds
+from simcloud.state import State
 
 Answer = tuple[int, dict[str, str], bytes]
 NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/"
 
 
-def answer(service: str, path: str, body: bytes) -> Answer | None:
+def answer(service: str, path: str, body: bytes, state: State) -> Answer | None:
     """The answer if it is one of these questions, else None."""
     parts = urlsplit(path)
     if service == "eks" and parts.path == "/cluster-versions":
@@ -25,7 +26,36 @@ def answer(service: str, path: str, body: bytes) -> Answer | None:
         form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         if form.get("Action") == "DescribeDBMajorEngineVersions":
             return _databases(form)
+        if form.get("Action") == "DescribeDBInstances":
+            return _instances(state, form.get("DBInstanceIdentifier"))
     return None
+
+
+def _instances(state: State, wanted: str | None) -> Answer:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html; what status needs."""
+    found = [i for i in state.find(rds.INSTANCE) if wanted in (None, i.get("identifier"))]
+    if wanted and not found:
+        text = f"DBInstance {wanted} not found."
+        body = f"<ErrorResponse><Error><Code>DBInstanceNotFound</Code><Message>{text}</Message></Error></ErrorResponse>"
+        return 404, {"Content-Type": "text/xml"}, body.encode()
+    names = {"ready": "available"}
+    rows = "".join(
+        f"<DBInstance><DBInstanceIdentifier>{i.get('identifier')}</DBInstanceIdentifier>"
+        f"<DBInstanceStatus>{names.get(i.status, i.status)}</DBInstanceStatus><Engine>mysql</Engine>"
+        f"<EngineVersion>{i.get('engineVersion')}</EngineVersion>"
+        f"<MultiAZ>{str(bool(i.get('multiAz'))).lower()}</MultiAZ></DBInstance>"
+        for i in found
+    )
+    return _xml("DescribeDBInstances", f"<DBInstances>{rows}</DBInstances>")
+
+
+def _xml(action: str, result: str) -> Answer:
+    inner = f"<{action}Result>{result}</{action}Result>"
+    return (
+        200,
+        {"Content-Type": "text/xml"},
+        f'<{action}Response xmlns="{NAMESPACE}">{inner}</{action}Response>'.encode(),
+    )
 
 
 def _clusters(wanted: list[str]) -> Answer:
@@ -78,10 +108,7 @@ def _databases(form: dict[str, str]) -> Answer:
             f"<DBMajorEngineVersion><Engine>mysql</Engine><MajorEngineVersion>{version}</MajorEngineVersion>"
             f"<SupportedEngineLifecycles>{lives}</SupportedEngineLifecycles></DBMajorEngineVersion>"
         )
-    action = "DescribeDBMajorEngineVersions"
-    result = f"<{action}Result><DBMajorEngineVersions>{rows}</DBMajorEngineVersions></{action}Result>"
-    body = f'<{action}Response xmlns="{NAMESPACE}">{result}</{action}Response>'
-    return 200, {"Content-Type": "text/xml"}, body.encode()
+    return _xml("DescribeDBMajorEngineVersions", f"<DBMajorEngineVersions>{rows}</DBMajorEngineVersions>")
 
 
 def _seconds(day: date) -> float:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,6 +26,7 @@ from runbook.errors import PlanBError, Refused
 from runbook.events import Recorder
 from runbook.preflight import checks
 from runbook.preflight.model import Report
+from runbook.status import aws as status_aws
 from tests.unit.restore.test_models import manifest
 
 GATEWAY = "gw.example"
@@ -193,7 +195,17 @@ class FakeEngine:
         }
 
     def resources(self, stack: str) -> list[dict[str, Any]]:
-        return [{"urn": f"urn::{stack}"}]
+        return [
+            {"urn": f"urn::{stack}", "type": "pulumi:pulumi:Stack"},
+            *self._clouds.deployed.get(stack, []),
+        ]
+
+    @property
+    def directory(self) -> Path:
+        return self._clouds.directory
+
+    def drift(self, stack: str) -> dict[str, int]:
+        return self._clouds.changes.get(stack, {})
 
     def set_config(self, stack: str, **values: str) -> None:
         assert stack == "dr"
@@ -225,6 +237,12 @@ class Clouds:
     agent_calls: list[list[str]] = field(default_factory=list[list[str]])
     hosts: list[str] = field(default_factory=list[str])
     """What became of the administration host."""
+    deployed: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, Any])
+    """What a stack's state holds besides the stack itself."""
+    changes: dict[str, dict[str, int]] = field(default_factory=dict[str, Any])
+    directory: Path = Path("/nowhere")
+    aws_answers: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What status hears from AWS, by service; an exception is raised."""
     first_look: Report = field(default_factory=lambda: Report(()))
     """What preflight tells a failover."""
     aws_tables: dict[str, TableDigest] = field(default_factory=lambda: dict(TABLES))
@@ -299,6 +317,13 @@ class Clouds:
         def aws_serves(_: sites.Sites) -> bool:
             return self.aws_serves
 
+        def ask(service: str, region: str, question: Any) -> Any:
+            answer = self.aws_answers.get(service, PlanBError(f"AWS does not answer in {region}"))
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(status_aws, "ask", ask)
         monkeypatch.setattr(checks, "first_look", lambda site: self.first_look)
         monkeypatch.setattr(sites.backups, "container", container)
         monkeypatch.setattr(sites, "EdgeSwitch", lambda arn: self.edge)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +19,8 @@ from runbook.graph import Step
 
 class Log:
     """A journal that only remembers."""
+
+    usual: ClassVar[dict[str, float]] = {}
 
     def __init__(self, known: dict[str, dict[str, Any]] | None = None) -> None:
         self.known, self.lines = known or {}, list[tuple[str, str]]()

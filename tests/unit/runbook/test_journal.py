@@ -134,3 +134,21 @@ def test_storage_that_does_not_answer_is_told_in_our_words(store: Any) -> None:
             with pytest.raises(PlanBError, match="memory: does not answer"):
                 act()
         store.problem = None
+
+
+def test_how_long_steps_usually_take(store: Any) -> None:
+    lines = [
+        {"at": 100.0, "event": "begin", "step": "fence"},
+        {"at": 103.0, "event": "verified", "step": "fence"},
+        {"at": 104.0, "event": "begin", "step": "provision"},
+        {"at": 200.0, "event": "failed", "step": "provision", "error": "x"},
+    ]
+    newer = [
+        {"at": 10.0, "event": "begin", "step": "fence"},
+        {"at": 11.5, "event": "verified", "step": "fence"},
+    ]
+    for epoch, entries in ((2, lines), (3, newer)):
+        for entry in entries:
+            store.append(f"journal/failover-{epoch:06d}.jsonl", (json.dumps(entry) + "\n").encode())
+    assert journal.usual(store, "failover") == {"fence": 1.5}, "the newest; what failed is no measure"
+    assert journal.usual(store, "failback") == {}

@@ -13,6 +13,7 @@ import pytest
 from simcloud import azureapi
 from simcloud.azure import aksrules
 from simcloud.faults import Faults
+from simcloud.kinds import Resource
 from simcloud.state import State
 from tests.unit.simcloud.azure.conftest import Azure
 
@@ -125,3 +126,15 @@ def test_names(api: Api) -> None:
 def test_providers(api: Api) -> None:
     assert api("/providers/Microsoft.DBforMySQL")[1]["registrationState"] == "Registered"
     assert api("/providers/Microsoft.Quantum")[1]["registrationState"] == "NotRegistered"
+
+
+def test_one_server_and_its_absence(api: Api, azure: Azure) -> None:
+    path = "/resourceGroups/rg-blue/providers/Microsoft.DBforMySQL/flexibleServers/mysql-dr-blue"
+    assert api(path)[1]["error"]["code"] == "ResourceNotFound"
+    azure.state.put(
+        Resource("urn:x::y::z", azureapi.MYSQL, SUB + path, "azure-native", "k", {}, {}, "ready", 0.0)
+    )
+    assert api(path)[1]["properties"]["state"] == "Ready"
+    assert (
+        api(f"{MYSQL}/checkNameAvailability", "POST", {"name": "MySQL-dr-blue"})[1]["nameAvailable"] is False
+    )
