@@ -162,5 +162,6 @@ class PetClinic:
         return pymysql.connect(**self._where, **self._who, **limits, ssl=self._ssl, charset="utf8mb4")  # type: ignore[arg-type]
 
     def _json(self, status: int, body: Any) -> Answer:
-        content = json.dumps(body, default=str, ensure_ascii=False).encode()
+        # As Spring's Jackson writes it: Route 53's health check looks for the string "status":"UP".
+        content = json.dumps(body, default=str, ensure_ascii=False, separators=(",", ":")).encode()
         return status, {"Content-Type": "application/json", SITE_HEADER: self.site}, content

@@ -16,7 +16,7 @@ from runbook.chat import Chat
 from runbook.errors import PlanBError, Refused
 from runbook.failures import translating
 from runbook.sites import Sites
-from runbook.watch.core import Decision, Rules, State, step
+from runbook.watch.core import Decision, Rules, Sight, State, step
 from runbook.watch.looking import REPORTS, Looker, Seen
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Watcher:
         votes = {s.vantage: s.up for s in seen.sights}
         self.tell(
             "look",
-            f"{seen.active or 'edge unknown'} {self._state.level}, {_votes(votes)}{'' if leads else ' (following)'}",
+            f"{seen.active or 'edge unknown'} {self._state.level}, {_votes(seen)}{'' if leads else ' (following)'}",
             level=self._state.level,
             active=seen.active,
             votes=votes,
@@ -219,6 +219,11 @@ def _site(seen: Seen) -> str:
     return {"aws": "AWS", "azure": "Azure"}.get(str(seen.active), "the bank")
 
 
-def _votes(votes: dict[str, bool | None]) -> str:
-    marks = {True: "up", False: "DOWN", None: "?"}
-    return ", ".join(f"{vantage} {marks[up]}" for vantage, up in votes.items())
+def _votes(seen: Seen) -> str:
+    def one(sight: Sight) -> str:
+        if sight.up:
+            return f"{sight.vantage} up"
+        why = f" ({sight.detail})" if sight.detail else ""
+        return f"{sight.vantage} {'?' if sight.up is None else 'DOWN'}{why}"
+
+    return ", ".join(map(one, seen.sights))

@@ -96,6 +96,13 @@ def test_a_person_is_told_what_to_type(clouds: Clouds) -> None:
     assert message.endswith("Type: planb failover")
 
 
+def test_a_look_says_who_saw_what_and_why(clouds: Clouds) -> None:
+    ear = Ear()
+    sights = (Sight("me-alb", False, "504"), Sight("me-edge", True), Sight("route53", None, "X"))
+    watcher(clouds, Eyes(seen(*sights)), ear).once()
+    assert ("look", "aws healthy, me-alb DOWN (504), me-edge up, route53 ? (X)") in ear.said
+
+
 def test_on_azure_the_way_out_is_another(clouds: Clouds) -> None:
     ear = Ear()
     rounds(watcher(clouds, Eyes(seen(*DOWN, active="azure")), ear), 4)
