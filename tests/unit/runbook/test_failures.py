@@ -117,6 +117,7 @@ import sys, threading, time
 from runbook import cli, cli_common, graph
 from runbook.events import Bus
 class Log:
+    usual = {}
     def begin(self, step): print("begun", flush=True)
     def verified(self, *a): ...
     def failed(self, *a): ...

@@ -16,7 +16,7 @@ import yaml
 
 from components.aws.network import TIERS as TIER_OCTETS
 from components.azure.network import SUBNETS
-from stacks.dr import WEB_ADDRESS
+from stacks.standby import WEB_ADDRESS
 
 ROOT = Path(__file__).parents[3]
 OVERLAYS = ("aws", "azure")
