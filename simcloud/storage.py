@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import os
 import secrets
 import shutil
@@ -17,7 +16,7 @@ import ssl
 import subprocess
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from simcloud.kinds import CloudError
 from simcloud.network import Network
 from simcloud.processes import alive, end_group, kill_recorded
 from simcloud.state import State
+from simcloud.tlsserver import TlsServer
 
 _SCOPE = "storage:accounts"
 START_TIMEOUT_S = 30.0
@@ -273,7 +273,7 @@ class StaticSite:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: the edge logs requests."""
 
-        self._server = _TlsServer(("127.0.0.1", 0), Handler)
+        self._server = TlsServer(("127.0.0.1", 0), Handler)
         self._server.tls = tls
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, name=f"web-{account}", daemon=True).start()
@@ -305,25 +305,6 @@ class StaticSite:
         request.end_headers()
         if body:
             request.wfile.write(content)
-
-
-class _TlsServer(ThreadingHTTPServer):
-    """TLS a connection in its own thread, so that a slow handshake stops nobody else."""
-
-    daemon_threads = True
-    tls: ssl.SSLContext
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        try:
-            wrapped = self.tls.wrap_socket(request, server_side=True)
-        except (OSError, ssl.SSLError):
-            return
-        try:
-            super().finish_request(wrapped, client_address)
-        except (OSError, http.client.HTTPException):
-            return
-        finally:
-            wrapped.close()
 
 
 def _free_port(address: str) -> int:
